@@ -1,0 +1,141 @@
+//! Findings of a plan: blockers, warnings and notes, each with a stable code.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The plan may not run.
+    Blocker,
+    /// A person should know before confirming.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// Something that a person should know about a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    /// Stable code, see [`Code`].
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What it is about, by name; the sentence for people is made from code and parameters.
+    pub params: BTreeMap<String, String>,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal / $severity:ident),+ $(,)?) => {
+        /// The codes of findings. Each has a sentence in every language.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code {
+            $($(#[$doc])* $variant),+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// How much a finding of this code weighs.
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The target release is what runs already.
+    ReleaseIsCurrent = "release-is-current" / Blocker,
+    /// An image is not on a host that needs it.
+    ImageMissing = "image-missing" / Blocker,
+    /// A tag names another image than it did when this release was registered or last deployed.
+    ImageChanged = "image-changed" / Blocker,
+    /// The release names no image for a service.
+    ImageUnnamed = "image-unnamed" / Blocker,
+    /// A container host does not answer.
+    HostUnreachable = "host-unreachable" / Blocker,
+    /// A data store does not answer.
+    StoreUnreachable = "store-unreachable" / Blocker,
+    /// The release names a data store that the environment has not.
+    StoreUnknown = "store-unknown" / Blocker,
+    /// The target's ledger cannot be read or is of a form that is not ours to write.
+    LedgerUnreadable = "ledger-unreadable" / Blocker,
+    /// A migration to be taken back has no down script.
+    DownScriptMissing = "down-script-missing" / Blocker,
+    /// A script's bytes are not those that were registered.
+    ScriptTampered = "script-tampered" / Blocker,
+    /// Migrations in between are missing from the ledger or from the release.
+    MigrationHole = "migration-hole" / Blocker,
+    /// The ledger has a migration that no registered release knows.
+    MigrationUnknown = "migration-unknown" / Blocker,
+    /// The same migration version stands for other bytes in the two releases.
+    MigrationEdited = "migration-edited" / Blocker,
+    /// A statement cannot be run safely as written.
+    StatementRefused = "statement-refused" / Blocker,
+    /// The target image does not run on the schema, and the schema is to be kept.
+    SchemaIncompatible = "schema-incompatible" / Blocker,
+    /// A server is older or newer than the release allows.
+    RequirementNotMet = "requirement-not-met" / Blocker,
+    /// Something else holds the container's name or port.
+    ContainerForeign = "container-foreign" / Blocker,
+    /// The container that should run is not there; going on will create it.
+    ContainerMissing = "container-missing" / Warning,
+    /// What runs is not what the last deployment left.
+    ContainerDrifted = "container-drifted" / Warning,
+    /// The maintenance image is not on a host: requests are refused meanwhile.
+    MaintenanceImageMissing = "maintenance-image-missing" / Blocker,
+    /// Neither version may run meanwhile: requests are not answered by the application.
+    MaintenanceWindow = "maintenance-window" / Warning,
+    /// Requests reach the target while it is still being verified: there is no gateway in front.
+    TrafficBeforeVerification = "traffic-before-verification" / Note,
+    /// Data that a statement would destroy is put aside first.
+    DataPreserved = "data-preserved" / Note,
+    /// Data put aside earlier comes back.
+    DataRestored = "data-restored" / Note,
+    /// The schema stays as it is: the target runs on it.
+    SchemaKept = "schema-kept" / Note,
+    /// A script reads results, so its operations cannot be listed beforehand.
+    ScriptNotPredictable = "script-not-predictable" / Warning,
+    /// A statement could not be understood: its risk is unknown.
+    RiskUnknown = "risk-unknown" / Warning,
+    /// The environment has no verification probe.
+    NoProbes = "no-probes" / Warning,
+    /// A server did not tell its version.
+    RequirementUnknown = "requirement-unknown" / Warning,
+    /// The release has no configuration for this environment.
+    ConfigurationMissing = "configuration-missing" / Warning,
+}
+
+impl Finding {
+    /// A finding of that code, with its parameters by name.
+    pub fn new<const N: usize>(code: Code, params: [(&str, &str); N]) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_code_is_its_serialised_form() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a plan is built from: what the store says and what the world really is.
+
+use std::collections::BTreeMap;
+
+use crate::Version;
+use crate::deployment::{DeploymentKind, SchemaMode};
+use crate::environment::{Engine, EnvironmentSpec};
+use crate::ids::{DeploymentId, ReleaseId};
+use crate::ledger::MigrationRef;
+use crate::release::{GitRefs, SchemaRange, ServiceConfig};
+
+/// Everything that decides a plan.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Forward or back.
+    pub kind: DeploymentKind,
+    /// The application's name.
+    pub application: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The environment's settings, secrets masked.
+    pub spec: EnvironmentSpec,
+    /// What to do with a schema newer than the target.
+    pub schema_mode: SchemaMode,
+    /// What runs now, as the store says.
+    pub current: Option<CurrentFacts>,
+    /// What is to run.
+    pub target: ReleaseFacts,
+    /// The images that the target needs, by host.
+    pub images: Vec<ImageFacts>,
+    /// The containers of the services.
+    pub containers: Vec<ContainerFacts>,
+    /// The data stores, by name.
+    pub stores: BTreeMap<String, StoreFacts>,
+    /// Typical duration of past steps by name, milliseconds.
+    pub durations: BTreeMap<String, u64>,
+}
+
+/// The current deployment.
+#[derive(Debug, Clone)]
+pub struct CurrentFacts {
+    /// Its id.
+    pub deployment: DeploymentId,
+    /// Its release.
+    pub release: ReleaseFacts,
+}
+
+/// A registered release.
+#[derive(Debug, Clone)]
+pub struct ReleaseFacts {
+    /// Its id.
+    pub id: ReleaseId,
+    /// Its version.
+    pub version: Version,
+    /// Where its source is.
+    pub git: GitRefs,
+    /// Image reference by service.
+    pub images: BTreeMap<String, String>,
+    /// Schema by data store.
+    pub schema: BTreeMap<String, SchemaFacts>,
+    /// Pinned configuration for this environment by service, secrets masked; none if the release has none for it.
+    pub config: Option<BTreeMap<String, ServiceConfig>>,
+    /// SHA-256 of the pinned configuration by service.
+    pub config_sha256: BTreeMap<String, String>,
+    /// Server versions that it needs, by engine.
+    pub requires: BTreeMap<String, String>,
+}
+
+/// The schema of a release in one data store.
+#[derive(Debug, Clone)]
+pub struct SchemaFacts {
+    /// Kind of the data store.
+    pub engine: Engine,
+    /// Which heads the image runs on.
+    pub runs_on: SchemaRange,
+    /// Its migrations, oldest first.
+    pub migrations: Vec<MigrationFacts>,
+}
+
+/// A registered migration, examined.
+#[derive(Debug, Clone)]
+pub struct MigrationFacts {
+    /// Which one.
+    pub reference: MigrationRef,
+    /// Whether the stored bytes still have the registered hashes.
+    pub intact: bool,
+    /// What the up script does.
+    pub up: ScriptFacts,
+    /// What the down script does.
+    pub down: ScriptFacts,
+}
+
+/// What a script does, as far as it can be told without running it.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptFacts {
+    /// Objects whose data it destroys, e.g. `column users.two_factor_secret`.
+    pub destroys: Vec<String>,
+    /// Objects among them that are put aside first.
+    pub preserves: Vec<String>,
+    /// Statements that cannot be run safely as written.
+    pub refusals: Vec<ScriptRefusal>,
+    /// Positions of statements that could not be understood, as `line:column`.
+    pub unknown: Vec<String>,
+    /// Whether its operations can be listed beforehand.
+    pub predictable: bool,
+}
+
+/// A statement that is refused, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptRefusal {
+    /// Position as `line:column`.
+    pub position: String,
+    /// Why, and what to write instead.
+    pub reason: String,
+}
+
+/// An image that a host needs.
+#[derive(Debug, Clone)]
+pub struct ImageFacts {
+    /// Host.
+    pub host: String,
+    /// Reference.
+    pub reference: String,
+    /// What is there.
+    pub state: ImageState,
+    /// The id that the reference had when this release was last deployed to that host, if it ever was.
+    pub known_id: Option<String>,
+}
+
+/// What a host has under a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageState {
+    /// The image, by id.
+    Present(String),
+    /// Nothing.
+    Absent,
+    /// The host did not answer: why.
+    Unreachable(String),
+}
+
+/// A service's container on one host.
+#[derive(Debug, Clone)]
+pub struct ContainerFacts {
+    /// Host.
+    pub host: String,
+    /// Service.
+    pub service: String,
+    /// What is there.
+    pub state: ContainerState,
+}
+
+/// What a host has under a container's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// A container.
+    Present {
+        /// Id of the image that it was made from.
+        image_id: String,
+        /// Whether Backout made it for this environment.
+        ours: bool,
+    },
+    /// Nothing.
+    Absent,
+    /// The host did not answer: why.
+    Unreachable(String),
+}
+
+/// A data store as it answered.
+#[derive(Debug, Clone)]
+pub struct StoreFacts {
+    /// Kind of the data store.
+    pub engine: Engine,
+    /// Why it did not answer, if so.
+    pub unreachable: Option<String>,
+    /// Version that the server reports.
+    pub version: Option<String>,
+    /// Versions in its ledger in applied order, or why they cannot be read.
+    pub applied: Result<Vec<String>, String>,
+    /// Fingerprint of its schema.
+    pub fingerprint: Option<String>,
+    /// Every migration that any release registered for it, by version.
+    pub known: BTreeMap<String, MigrationFacts>,
+    /// Data put aside earlier and not yet brought back: migration version to the objects.
+    pub kept: BTreeMap<String, Vec<String>>,
+}

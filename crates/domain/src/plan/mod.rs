@@ -1,0 +1,103 @@
+//! Plans: what will be done, in which order, what it destroys and preserves, shown before it runs.
+
+mod build;
+mod difference;
+mod facts;
+mod schema;
+mod step_spec;
+
+pub use build::build;
+pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaChange};
+pub use facts::{
+    ContainerFacts, ContainerState, CurrentFacts, Facts, ImageFacts, ImageState, MigrationFacts, ReleaseFacts,
+    SchemaFacts, ScriptFacts, ScriptRefusal, StoreFacts,
+};
+pub use step_spec::{Precondition, ServiceAt, StepSpec};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Version;
+use crate::deployment::DeploymentKind;
+use crate::finding::{Finding, Severity};
+use crate::ids::{DeploymentId, ReleaseId};
+
+/// The format of stored plans; it rises when a step's specification changes its meaning.
+pub const FORMAT: u32 = 1;
+
+/// One ordered plan over images, configuration, databases and caches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Plan {
+    /// Format of the stored plan.
+    pub format: u32,
+    /// Whether it goes forward or back.
+    pub kind: DeploymentKind,
+    /// The application's name.
+    pub application: String,
+    /// The environment's name.
+    pub environment: String,
+    /// What runs now; none before the first deployment.
+    pub from: Option<PlannedRelease>,
+    /// What will run.
+    pub to: PlannedRelease,
+    /// The deployment that the plan starts from.
+    pub from_deployment: Option<DeploymentId>,
+    /// The steps, ordered so that each comes after those that it depends on.
+    pub steps: Vec<PlannedStep>,
+    /// Until this step has finished a failure unwinds; after it, the plan only goes forward.
+    pub pivot: u32,
+    /// Blockers first, then warnings and notes.
+    pub findings: Vec<Finding>,
+    /// What differs between the two releases, layer by layer.
+    pub difference: Difference,
+    /// SHA-256 over what was approved: the steps with all their scripts, images and ledgers, but no estimate.
+    pub digest: String,
+    /// Expected duration from past runs, milliseconds, where every step has one.
+    pub expected_ms: Option<u64>,
+}
+
+/// A release as a plan names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedRelease {
+    /// Its id.
+    pub id: ReleaseId,
+    /// Its version.
+    pub version: Version,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedStep {
+    /// Number within the plan, from 0.
+    pub id: u32,
+    /// Steps that have to finish before.
+    pub depends_on: Vec<u32>,
+    /// What it does.
+    pub spec: StepSpec,
+    /// What it destroys; each entry names an object, e.g. `column users.two_factor_secret`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destroys: Vec<String>,
+    /// What it puts aside before it destroys it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preserves: Vec<String>,
+    /// Duration of such a step in past runs, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_ms: Option<u64>,
+}
+
+impl Plan {
+    /// Whether nothing forbids to run the plan.
+    pub fn is_runnable(&self) -> bool {
+        self.blockers().next().is_none()
+    }
+
+    /// The findings that forbid to run it.
+    pub fn blockers(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Blocker)
+    }
+
+    /// The step of that number.
+    pub fn step(&self, id: u32) -> Option<&PlannedStep> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+}

@@ -1,0 +1,206 @@
+//! The typed specifications of steps, as stored in plans.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Version;
+use crate::environment::Engine;
+use crate::ids::{DeploymentId, ReleaseId};
+use crate::ledger::MigrationRef;
+
+/// A service's container on one host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub struct ServiceAt {
+    /// The host's name.
+    pub host: String,
+    /// The service's name.
+    pub service: String,
+    /// The container's name.
+    pub container: String,
+}
+
+impl std::fmt::Display for ServiceAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.service, self.host)
+    }
+}
+
+/// What has to be true of the world before the first effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Precondition {
+    /// The image is on the host and has this id.
+    Image {
+        /// Host.
+        host: String,
+        /// Reference as the release names it.
+        reference: String,
+        /// Image id (`sha256:…`).
+        image_id: String,
+    },
+    /// The container runs this image; none means that there is no such container.
+    Container {
+        /// Which container.
+        at: ServiceAt,
+        /// Image id, if the container exists.
+        image_id: Option<String>,
+    },
+    /// The target's ledger holds exactly these versions, in applied order.
+    Ledger {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+        /// Versions, in applied order.
+        applied: Vec<String>,
+    },
+}
+
+/// What a step does. The variant's name is the step's name in journals, events and metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum StepSpec {
+    /// Checks that the world is still the one that was planned for; touches nothing.
+    Preflight {
+        /// What has to be true.
+        preconditions: Vec<Precondition>,
+    },
+    /// Writes and verifies a backup of one data store.
+    Backup {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+    },
+    /// Stops the container and keeps it under another name.
+    StopService {
+        /// Which container.
+        at: ServiceAt,
+    },
+    /// Starts the maintenance page on the service's port.
+    MaintenanceOn {
+        /// Which container it stands in for.
+        at: ServiceAt,
+        /// Image of the page.
+        image: String,
+        /// Port of the service.
+        port: u16,
+    },
+    /// Takes migrations back, newest applied first; what they destroy is put aside before.
+    MigrateDown {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+        /// In the order in which they run.
+        migrations: Vec<MigrationRef>,
+    },
+    /// Applies migrations, oldest first; what was put aside comes back.
+    MigrateUp {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+        /// In the order in which they run.
+        migrations: Vec<MigrationRef>,
+    },
+    /// Removes cached keys.
+    FlushCache {
+        /// Data store.
+        store: String,
+        /// Key patterns.
+        patterns: Vec<String>,
+    },
+    /// Removes the maintenance page.
+    MaintenanceOff {
+        /// Which container it stood in for.
+        at: ServiceAt,
+        /// Image of the page, to show it again when the plan unwinds.
+        image: String,
+        /// Port of the service.
+        port: u16,
+    },
+    /// Creates and starts the container of the target release, with its configuration.
+    StartService {
+        /// Which container.
+        at: ServiceAt,
+        /// The release whose configuration it gets.
+        release: ReleaseId,
+        /// Image reference.
+        image: String,
+        /// Image id that the reference has to have.
+        image_id: String,
+        /// SHA-256 of the release's pinned configuration for this service.
+        config_sha256: String,
+    },
+    /// Waits until the started container is healthy.
+    CheckHealth {
+        /// Which container.
+        at: ServiceAt,
+        /// Port that is asked.
+        port: u16,
+        /// Path that is asked.
+        path: String,
+        /// How long it may take, seconds.
+        deadline_seconds: u32,
+    },
+    /// Asks the verification probes of the environment.
+    Verify {
+        /// The version that has to answer.
+        version: Version,
+        /// The deployment being verified from; only to tell two verifications apart.
+        from_deployment: Option<DeploymentId>,
+    },
+    /// Removes what was kept for going back.
+    Finish {
+        /// Containers whose retired predecessors are removed.
+        retired: Vec<ServiceAt>,
+    },
+}
+
+impl StepSpec {
+    /// The stable name of the step.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Preflight { .. } => "preflight",
+            Self::Backup { .. } => "backup",
+            Self::StopService { .. } => "stop_service",
+            Self::MaintenanceOn { .. } => "maintenance_on",
+            Self::MigrateDown { .. } => "migrate_down",
+            Self::MigrateUp { .. } => "migrate_up",
+            Self::FlushCache { .. } => "flush_cache",
+            Self::MaintenanceOff { .. } => "maintenance_off",
+            Self::StartService { .. } => "start_service",
+            Self::CheckHealth { .. } => "check_health",
+            Self::Verify { .. } => "verify",
+            Self::Finish { .. } => "finish",
+        }
+    }
+
+    /// What the step works on, e.g. `web@local` or `main (mariadb)`; empty where the name says it all.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Preflight { .. } | Self::Verify { .. } | Self::Finish { .. } => String::new(),
+            Self::Backup { store, engine }
+            | Self::MigrateDown { store, engine, .. }
+            | Self::MigrateUp { store, engine, .. } => format!("{store} ({engine})"),
+            Self::FlushCache { store, .. } => store.clone(),
+            Self::StopService { at }
+            | Self::MaintenanceOn { at, .. }
+            | Self::MaintenanceOff { at, .. }
+            | Self::StartService { at, .. }
+            | Self::CheckHealth { at, .. } => at.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_step_is_its_tag() {
+        let spec = StepSpec::Finish { retired: vec![] };
+        assert_eq!(serde_json::to_value(&spec).unwrap()["step"], spec.name());
+    }
+}

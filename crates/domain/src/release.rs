@@ -1,0 +1,179 @@
+//! What CI registers: a version with its images, migrations and configuration.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::Version;
+use crate::environment::{Engine, EnvValue, FieldError, is_name};
+
+/// A release as registered in one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// Semantic version; a `v` prefix is accepted.
+    pub version: Version,
+    /// When it was released; registration time if absent.
+    #[serde(default)]
+    pub released_at: Option<DateTime<Utc>>,
+    /// What changed, for people.
+    #[serde(default)]
+    pub notes: String,
+    /// The same in Chinese, where the team writes both.
+    #[serde(default)]
+    pub notes_zh: String,
+    /// Where its source is.
+    #[serde(default)]
+    pub git: GitRefs,
+    /// Image reference by service.
+    pub images: BTreeMap<String, String>,
+    /// Schema by data store.
+    #[serde(default)]
+    pub schema: BTreeMap<String, ReleaseSchema>,
+    /// Configuration by environment, then service, then key: pinned values, rolled back with the image.
+    #[serde(default)]
+    pub config: BTreeMap<String, BTreeMap<String, ServiceConfig>>,
+    /// Server versions it needs, by engine, e.g. `{"mariadb": ">=10.6"}`.
+    #[serde(default)]
+    pub requires: BTreeMap<String, String>,
+}
+
+/// The pinned configuration of one service.
+pub type ServiceConfig = BTreeMap<String, EnvValue>;
+
+/// Where the source of a release is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GitRefs {
+    /// Tag, e.g. `release/v0.8.2`.
+    pub tag: Option<String>,
+    /// Commit id.
+    pub commit: Option<String>,
+    /// Branch.
+    pub branch: Option<String>,
+}
+
+/// The schema that a release brings for one data store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseSchema {
+    /// Kind of the data store.
+    pub engine: Engine,
+    /// Which schema heads the image can run on.
+    #[serde(default)]
+    pub runs_on: SchemaRange,
+    /// Every migration of the release's tree, oldest first.
+    pub migrations: Vec<MigrationSource>,
+}
+
+impl ReleaseSchema {
+    /// Version of the newest migration.
+    pub fn head(&self) -> Option<&str> {
+        self.migrations.last().map(|migration| migration.version.as_str())
+    }
+}
+
+/// Inclusive bounds of schema heads; an absent bound is no bound.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchemaRange {
+    /// Oldest head.
+    pub min: Option<String>,
+    /// Newest head.
+    pub max: Option<String>,
+}
+
+impl SchemaRange {
+    /// Whether an image with these bounds runs on a schema whose newest migration is `head`.
+    pub fn admits(&self, head: Option<&str>) -> bool {
+        let head = head.unwrap_or("");
+        self.min.as_deref().is_none_or(|min| head >= min) && self.max.as_deref().is_none_or(|max| head <= max)
+    }
+}
+
+/// A migration as written, both ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MigrationSource {
+    /// Version as the ledger knows it, e.g. `20250110001`.
+    pub version: String,
+    /// Name, e.g. `add_2fa_columns`.
+    pub name: String,
+    /// The script that goes forward.
+    pub up: String,
+    /// The script that goes back; without one, the migration cannot be rolled back.
+    #[serde(default)]
+    pub down: Option<String>,
+}
+
+/// SHA-256 of a script's bytes, as lower-case hexadecimal digits.
+pub fn script_sha256(script: &str) -> String {
+    hex::encode(Sha256::digest(script.as_bytes()))
+}
+
+const MAX_MIGRATION_VERSION: usize = 64;
+
+impl ReleaseSpec {
+    /// Everything that is wrong with the registration, all at once.
+    pub fn validate(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut wrong = |field: String, message: String| errors.push(FieldError { field, message });
+        if self.images.is_empty() {
+            wrong("images".into(), "needs an image for at least one service".into());
+        }
+        for (service, image) in &self.images {
+            if !is_name(service) {
+                wrong(format!("images.{service}"), "is not a service name".into());
+            }
+            if image.is_empty() || image.len() > 255 || image.contains(char::is_whitespace) {
+                wrong(format!("images.{service}"), "must be an image reference of 1 to 255 characters".into());
+            }
+        }
+        for (store, schema) in &self.schema {
+            for (index, migration) in schema.migrations.iter().enumerate() {
+                let at = format!("schema.{store}.migrations[{index}]");
+                let version_ok = !migration.version.is_empty()
+                    && migration.version.len() <= MAX_MIGRATION_VERSION
+                    && migration.version.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
+                if !version_ok {
+                    wrong(
+                        format!("{at}.version"),
+                        format!("must be 1 to {MAX_MIGRATION_VERSION} letters, digits, '_' or '-'"),
+                    );
+                }
+                if index > 0 && schema.migrations[index - 1].version >= migration.version {
+                    wrong(format!("{at}.version"), "is not greater than the one before it".into());
+                }
+                if migration.up.trim().is_empty() {
+                    wrong(format!("{at}.up"), "is empty".into());
+                }
+            }
+            if schema.engine == Engine::Redis && !schema.migrations.is_empty() {
+                wrong(format!("schema.{store}.engine"), "redis has no migrations".into());
+            }
+        }
+        for (engine, requirement) in &self.requires {
+            if let Err(error) = semver::VersionReq::parse(requirement) {
+                wrong(format!("requires.{engine}"), error.to_string());
+            }
+        }
+        errors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn range_admits_heads_within_its_bounds_only() {
+        let range = SchemaRange { min: Some("20250108001".into()), max: Some("20250108001".into()) };
+        assert!(range.admits(Some("20250108001")));
+        assert!(!range.admits(Some("20250110001")));
+        assert!(!range.admits(None));
+        assert!(SchemaRange::default().admits(None));
+    }
+}
