@@ -15,6 +15,7 @@ pub mod release;
 pub mod secret;
 pub mod step;
 pub mod version;
+pub mod view;
 
 pub use secret::Secret;
 pub use version::Version;

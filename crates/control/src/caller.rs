@@ -1,0 +1,64 @@
+//! Who asks, and what they may do.
+
+use domain::ids::TokenId;
+use domain::problem::ProblemType;
+
+use crate::error::{Error, Result};
+
+/// What a token may be allowed to do.
+pub mod permission {
+    /// Read everything but secrets.
+    pub const READ: &str = "read";
+    /// Make and edit applications.
+    pub const APPLICATION_EDIT: &str = "application.edit";
+    /// Make and edit environments.
+    pub const ENVIRONMENT_EDIT: &str = "environment.edit";
+    /// Register releases.
+    pub const RELEASE_REGISTER: &str = "release.register";
+    /// Deploy.
+    pub const DEPLOYMENT_START: &str = "deployment.start";
+    /// Roll back; it does not need the right to edit or to deploy.
+    pub const ROLLBACK_REQUEST: &str = "rollback.request";
+    /// Cancel jobs and decide on stuck ones.
+    pub const JOB_CONTROL: &str = "job.control";
+    /// Switch the maintenance page.
+    pub const MAINTENANCE: &str = "maintenance.switch";
+    /// Make and revoke tokens.
+    pub const TOKEN_EDIT: &str = "token.edit";
+    /// Everything.
+    pub const ALL: &str = "*";
+    /// Every single permission.
+    pub const EACH: [&str; 9] = [
+        READ,
+        APPLICATION_EDIT,
+        ENVIRONMENT_EDIT,
+        RELEASE_REGISTER,
+        DEPLOYMENT_START,
+        ROLLBACK_REQUEST,
+        JOB_CONTROL,
+        MAINTENANCE,
+        TOKEN_EDIT,
+    ];
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The token that was presented.
+    pub token: TokenId,
+    /// Its name; the actor in histories and in the audit log.
+    pub actor: String,
+    /// What it may do.
+    pub permissions: Vec<String>,
+}
+
+impl Caller {
+    /// Fails unless the caller has the permission.
+    pub fn require(&self, permission: &str) -> Result<()> {
+        if self.permissions.iter().any(|granted| granted == permission || granted == permission::ALL) {
+            return Ok(());
+        }
+        Err(Error::new(ProblemType::Forbidden, format!("token '{}' lacks the permission '{permission}'", self.actor))
+            .with_hint(format!("backout token create NAME --permission {permission}")))
+    }
+}

@@ -1,0 +1,88 @@
+//! Data stores with their ledgers, kept data and backups.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::environment::Engine;
+use crate::ids::{BackupId, JobId, PreservationId};
+use crate::ledger::Direction;
+
+/// A data store of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DataStoreView {
+    /// Its name.
+    pub name: String,
+    /// Kind of server.
+    pub engine: Engine,
+    /// Database on the server.
+    pub database: Option<String>,
+}
+
+/// The ledger of one data store: ours, beside what the target itself says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LedgerView {
+    /// The data store.
+    pub store: DataStoreView,
+    /// Versions in the target's own ledger, in applied order.
+    pub applied: Vec<String>,
+    /// Why the target's ledger could not be read, if so.
+    pub unreachable: Option<String>,
+    /// Our rows, newest first. None is ever deleted.
+    pub rows: Vec<LedgerRowView>,
+    /// Data put aside and not yet brought back or dropped.
+    pub kept: Vec<KeptView>,
+}
+
+/// A row of our ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LedgerRowView {
+    /// Version of the migration.
+    pub version: String,
+    /// Name.
+    pub name: String,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Hash of the script that ran.
+    pub script_sha256: String,
+    /// The job that ran it.
+    pub job: JobId,
+    /// Who asked for it.
+    pub actor: String,
+    /// When it was done.
+    pub at: DateTime<Utc>,
+}
+
+/// Data put aside before a statement destroyed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptView {
+    /// Its id.
+    pub id: PreservationId,
+    /// Migration whose script destroyed it.
+    pub migration: String,
+    /// What it is, e.g. `column users.two_factor_secret`.
+    pub object: String,
+    /// Where it is now.
+    pub place: String,
+    /// Rows or documents.
+    pub rows: u64,
+    /// When it was put aside.
+    pub kept_at: DateTime<Utc>,
+}
+
+/// A backup of a data store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackupView {
+    /// Its id.
+    pub id: BackupId,
+    /// The data store.
+    pub store: String,
+    /// Where it is.
+    pub path: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+    /// Hash of the file.
+    pub sha256: String,
+    /// When it was read back and found whole.
+    pub verified_at: DateTime<Utc>,
+}

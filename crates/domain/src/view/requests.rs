@@ -1,0 +1,119 @@
+//! What callers send.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::deployment::SchemaMode;
+use crate::environment::EnvironmentSpec;
+
+/// Makes an application known.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApplication {
+    /// Its name: 1 to 63 of a-z, 0-9, '-' and '_'.
+    pub name: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Makes an environment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnvironment {
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    pub spec: EnvironmentSpec,
+}
+
+/// Starts a deployment.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeployRequest {
+    /// The version to run; kept as text, so that a bad one is answered with its own error.
+    pub version: String,
+    /// Why.
+    pub reason: String,
+    /// The version that the caller believes to run (`none` for nothing); another one is refused with 409.
+    pub expected_current: Option<String>,
+    /// What happens to a schema newer than the version.
+    pub schema: SchemaMode,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+    /// Digest of the plan that was shown; another plan is refused with 409.
+    pub plan_digest: Option<String>,
+    /// Only plan.
+    pub dry_run: bool,
+}
+
+/// Asks for a rollback.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RollbackRequest {
+    /// The version to go back to; the last one known to be good if absent.
+    pub target: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The version that the caller believes to run; needed where no target is named.
+    pub expected_current: Option<String>,
+    /// What happens to a schema newer than the target.
+    pub schema: SchemaMode,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+    /// Digest of the plan that was shown; another plan is refused with 409.
+    pub plan_digest: Option<String>,
+    /// Only plan.
+    pub dry_run: bool,
+}
+
+/// Calls a job off.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CancelRequest {
+    /// Why.
+    pub reason: String,
+}
+
+/// What a person chooses for a stuck job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StuckChoice {
+    /// Go on from where it stands.
+    Retry,
+    /// Take everything back.
+    Unwind,
+}
+
+/// Decides on a stuck job.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveRequest {
+    /// Forward or back.
+    pub choice: StuckChoice,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Switches the maintenance page on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaintenanceRequest {
+    /// Shown on the page.
+    pub reason: String,
+}
+
+/// Makes an API token.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for.
+    pub name: String,
+    /// What it may do; `*` is everything.
+    pub permissions: Vec<String>,
+    /// When it ends; never if absent.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+}

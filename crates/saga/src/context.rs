@@ -1,0 +1,68 @@
+//! What a step knows of the job that it belongs to.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StepError;
+use crate::journal::{Held, Journal};
+
+/// The step's place in its job, and its way to ask whether it may go on.
+#[derive(Clone)]
+pub struct StepContext {
+    held: Held,
+    step: u32,
+    journal: Arc<dyn Journal>,
+    stop: CancellationToken,
+}
+
+impl StepContext {
+    /// A context for one step of a claimed job.
+    pub fn new(held: Held, step: u32, journal: Arc<dyn Journal>, stop: CancellationToken) -> Self {
+        Self { held, step, journal, stop }
+    }
+
+    /// The claim under which the step runs.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Number of the step within its plan.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
+    /// A text that marks effects of this step, so that a probe can find them.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.held.job, self.step)
+    }
+
+    /// Fails once another worker has claimed the job. Asked before each effect on a target that has no
+    /// compare-and-set of its own.
+    pub async fn assert_held(&self) -> Result<(), StepError> {
+        Ok(self.journal.assert_held(&self.held).await?)
+    }
+
+    /// Tells those who watch how far the step is. News that cannot be written is not worth failing for.
+    pub async fn progress(&self, message: Value) -> Result<(), StepError> {
+        match self.journal.progress(&self.held, self.step, message).await {
+            Err(error @ crate::JournalError::FenceLost { .. }) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(job.id = %self.held.job, step.id = self.step, %error, "progress could not be written");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// [`StepContext::progress`] with a share of the whole, for progress bars.
+    pub async fn progress_of(&self, what: &str, done: u64, total: u64) -> Result<(), StepError> {
+        self.progress(json!({ "what": what, "done": done, "total": total })).await
+    }
+
+    /// Fires when the job is called off or the worker shuts down; a step that can stop between effects does.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+}
