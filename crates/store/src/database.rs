@@ -1,0 +1,88 @@
+//! The connection pool of the control database.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::{ConnectOptions, MySql, Transaction};
+
+use crate::error::Result;
+use crate::keys::Keyring;
+use crate::migrate;
+
+/// How to reach the control database.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `mariadb://user:password@host:port/database` or with `?socket=/path`.
+    pub url: SecretString,
+    /// How many connections at most.
+    pub max_connections: u32,
+    /// Keys for the audit log's codes.
+    pub keys: Keyring,
+}
+
+/// How long a caller waits for a connection before it is told that the database is unavailable.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The control database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: MySqlPool,
+    options: MySqlConnectOptions,
+    keys: Keyring,
+}
+
+impl Database {
+    /// Connects and brings the schema up to date.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let database = Self::connect(settings)?;
+        migrate::run(&database).await?;
+        Ok(database)
+    }
+
+    /// A pool that connects when it is first used.
+    pub fn connect(settings: &Settings) -> Result<Self> {
+        let options = settings
+            .url
+            .expose_secret()
+            .parse::<MySqlConnectOptions>()?
+            .charset("utf8mb4")
+            .timezone(Some("+00:00".to_owned()))
+            .disable_statement_logging();
+        let pool = MySqlPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.clone());
+        Ok(Self { pool, options, keys: settings.keys.clone() })
+    }
+
+    /// A connection of its own, for whoever must not wait for the pool.
+    pub(crate) async fn connect_alone(&self) -> Result<sqlx::MySqlConnection> {
+        Ok(tokio::time::timeout(ACQUIRE_TIMEOUT, self.options.connect())
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)??)
+    }
+
+    pub(crate) fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    pub(crate) fn pool(&self) -> &MySqlPool {
+        &self.pool
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, MySql>> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,208 @@
+//! Environments: settings, reserved ports, what runs and who holds them.
+
+use chrono::{DateTime, Utc};
+use domain::environment::EnvironmentSpec;
+use domain::ids::{ApplicationId, DeploymentId, EnvironmentId, JobId};
+use domain::view::Page;
+use serde_json::json;
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySqlConnection, Row};
+
+use crate::audit::{self, AuditEntry};
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::page::Cursor;
+use crate::rows::{json as json_column, time, to_json};
+
+/// An environment as stored: its secrets are sealed.
+#[derive(Debug, Clone)]
+pub struct StoredEnvironment {
+    /// Its id.
+    pub id: EnvironmentId,
+    /// The application.
+    pub application_id: ApplicationId,
+    /// The application's name.
+    pub application: String,
+    /// Its name.
+    pub name: String,
+    /// Its settings, secrets sealed.
+    pub spec: EnvironmentSpec,
+    /// Rises with every edit.
+    pub revision: u64,
+    /// What runs.
+    pub current: Option<DeploymentId>,
+    /// The job that holds it.
+    pub active_job: Option<JobId>,
+    /// Why a person switched the maintenance page on.
+    pub maintenance: Option<String>,
+    /// When it was last edited.
+    pub updated_at: DateTime<Utc>,
+}
+
+const COLUMNS: &str = "SELECT e.id, e.application_id, a.name AS application, e.name, e.spec, e.revision, \
+     e.current_deployment_id, e.active_job_id, e.maintenance_reason, e.updated_at \
+     FROM environments e JOIN applications a ON a.id = e.application_id";
+
+impl Database {
+    /// Makes an environment; [`Error::Taken`] if its name or one of its ports is.
+    pub async fn insert_environment(
+        &self,
+        actor: &str,
+        application: ApplicationId,
+        id: EnvironmentId,
+        name: &str,
+        spec: &EnvironmentSpec,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
+             VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+        )
+        .bind(id.0)
+        .bind(application.0)
+        .bind(name)
+        .bind(to_json(spec)?)
+        .execute(&mut *tx)
+        .await?;
+        reserve_ports(&mut tx, id, spec).await?;
+        let entry = AuditEntry {
+            actor,
+            action: "environment.create",
+            subject: format!("{application}/{name}"),
+            detail: json!({ "spec": spec.clone().masked() }),
+        };
+        audit::append(&mut tx, self.keys(), &entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Replaces the settings if the revision is still the expected one; [`Error::Conflict`] otherwise.
+    pub async fn update_environment(
+        &self,
+        actor: &str,
+        environment: &StoredEnvironment,
+        spec: &EnvironmentSpec,
+        revision: u64,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let updated = sqlx::query(
+            "UPDATE environments SET spec = ?, revision = revision + 1, updated_at = UTC_TIMESTAMP(6) \
+             WHERE id = ? AND revision = ?",
+        )
+        .bind(to_json(spec)?)
+        .bind(environment.id.0)
+        .bind(revision)
+        .execute(&mut *tx)
+        .await?;
+        if updated.rows_affected() != 1 {
+            return Err(Error::Conflict("the environment was edited since it was read".to_owned()));
+        }
+        sqlx::query("DELETE FROM port_reservations WHERE environment_id = ?")
+            .bind(environment.id.0)
+            .execute(&mut *tx)
+            .await?;
+        reserve_ports(&mut tx, environment.id, spec).await?;
+        let entry = AuditEntry {
+            actor,
+            action: "environment.edit",
+            subject: format!("{}/{}", environment.application, environment.name),
+            detail: json!({ "from": environment.spec.clone().masked(), "to": spec.clone().masked() }),
+        };
+        audit::append(&mut tx, self.keys(), &entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The environment of that name.
+    pub async fn environment(&self, application: &str, name: &str) -> Result<StoredEnvironment> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE a.name = ? AND e.name = ?")))
+            .bind(application)
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
+        stored(&row.ok_or(Error::Missing("environment"))?)
+    }
+
+    /// The environment that a job changes.
+    pub async fn environment_of_job(&self, job: JobId) -> Result<StoredEnvironment> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} JOIN jobs j ON j.environment_id = e.id WHERE j.id = ?"
+        )))
+        .bind(job.0)
+        .fetch_optional(self.pool())
+        .await?;
+        stored(&row.ok_or(Error::Missing("environment"))?)
+    }
+
+    /// Environments of an application by name.
+    pub async fn environments(&self, application: ApplicationId, cursor: &Cursor) -> Result<Page<StoredEnvironment>> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE e.application_id = ? AND e.name > ? ORDER BY e.name LIMIT ?"
+        )))
+        .bind(application.0)
+        .bind(cursor.after.as_deref().unwrap_or_default())
+        .bind(cursor.fetch())
+        .fetch_all(self.pool())
+        .await?;
+        let items = rows.iter().map(stored).collect::<Result<Vec<_>>>()?;
+        Ok(cursor.page(items, |item| item.name.clone()))
+    }
+
+    /// Notes that a person switched the maintenance page on (with the reason) or off.
+    pub async fn set_maintenance(
+        &self,
+        actor: &str,
+        environment: &StoredEnvironment,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE environments SET maintenance_reason = ? WHERE id = ?")
+            .bind(reason)
+            .bind(environment.id.0)
+            .execute(&mut *tx)
+            .await?;
+        let entry = AuditEntry {
+            actor,
+            action: if reason.is_some() { "maintenance.on" } else { "maintenance.off" },
+            subject: format!("{}/{}", environment.application, environment.name),
+            detail: json!({ "reason": reason }),
+        };
+        audit::append(&mut tx, self.keys(), &entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn reserve_ports(connection: &mut MySqlConnection, id: EnvironmentId, spec: &EnvironmentSpec) -> Result<()> {
+    for service in &spec.services {
+        for host in service.hosts.iter().filter_map(|name| spec.host(name)) {
+            sqlx::query("INSERT INTO port_reservations (docker, port, environment_id, service) VALUES (?, ?, ?, ?)")
+                .bind(&host.docker)
+                .bind(service.port)
+                .bind(id.0)
+                .bind(&service.name)
+                .execute(&mut *connection)
+                .await
+                .map_err(|error| match Error::from(error) {
+                    Error::Taken(_) => Error::Taken(format!("port {} on {}", service.port, host.docker)),
+                    other => other,
+                })?;
+        }
+    }
+    Ok(())
+}
+
+fn stored(row: &MySqlRow) -> Result<StoredEnvironment> {
+    Ok(StoredEnvironment {
+        id: EnvironmentId(row.try_get("id")?),
+        application_id: ApplicationId(row.try_get("application_id")?),
+        application: row.try_get("application")?,
+        name: row.try_get("name")?,
+        spec: json_column(row, "spec")?,
+        revision: row.try_get("revision")?,
+        current: row.try_get::<Option<_>, _>("current_deployment_id")?.map(DeploymentId),
+        active_job: row.try_get::<Option<_>, _>("active_job_id")?.map(JobId),
+        maintenance: row.try_get("maintenance_reason")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}

@@ -1,0 +1,91 @@
+//! What the control database can answer instead of a result.
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The control database does not answer, or lost the connection.
+    #[error("the control database does not answer: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A unique key is taken; the text is the constraint's name.
+    #[error("'{0}' is taken")]
+    Taken(String),
+    /// There is no such row.
+    #[error("there is no such {0}")]
+    Missing(&'static str),
+    /// The row is not in the state that the change asks for.
+    #[error("{0}")]
+    Conflict(String),
+    /// What is stored cannot be read.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(String),
+    /// The database refused a statement for a reason that is our mistake.
+    #[error("the control database refused a statement: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+/// The result of a store call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+const DUPLICATE_KEY: u16 = 1062;
+/// Lock wait timeout, deadlock, read-only server, shutdown in progress, too many connections, connection killed.
+const PASSING: [u16; 6] = [1205, 1213, 1290, 1053, 1040, 1927];
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(database) = &error
+            && let Some(mysql) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+        {
+            return match mysql.number() {
+                DUPLICATE_KEY => Self::Taken(constraint(mysql.message())),
+                number if PASSING.contains(&number) => Self::Unavailable(error),
+                _ => Self::Refused(error),
+            };
+        }
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_) => Self::Unavailable(error),
+            sqlx::Error::RowNotFound => Self::Missing("row"),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+                Self::Corrupt(error.to_string())
+            }
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+/// The key's name in "Duplicate entry 'x' for key 'name'".
+fn constraint(message: &str) -> String {
+    message.rsplit('\'').nth(1).unwrap_or(message).to_owned()
+}
+
+impl Error {
+    /// Whether trying again later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// Whether a unique key of that name is taken.
+    pub fn is_taken(&self, key: &str) -> bool {
+        matches!(self, Self::Taken(taken) if taken == key)
+    }
+}
+
+impl From<Error> for saga::JournalError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            Error::Conflict(why) => Self::Illegal(why),
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the planner asks of the store.
+
+use std::collections::BTreeMap;
+
+use domain::ids::{EnvironmentId, JobId, PreservationId, ReleaseId};
+use domain::ledger::Direction;
+use domain::view::{KeptView, LedgerRowView};
+use saga::Keeper;
+use sqlx::Row;
+
+use crate::database::Database;
+use crate::error::Result;
+use crate::rows::{json as json_column, time, word};
+
+impl Database {
+    /// The image ids that a release had where it was last deployed with success: (host, reference) to id.
+    pub async fn known_images(
+        &self,
+        environment: EnvironmentId,
+        release: ReleaseId,
+    ) -> Result<BTreeMap<(String, String), String>> {
+        let rows = sqlx::query(
+            "SELECT i.host, i.reference, i.image_id FROM deployment_images i \
+             JOIN deployments d ON d.id = i.deployment_id WHERE i.release_id = ? AND d.environment_id = ? ORDER BY d.id",
+        )
+        .bind(release.0)
+        .bind(environment.0)
+        .fetch_all(self.pool())
+        .await?;
+        let mut known = BTreeMap::new();
+        for row in &rows {
+            known.insert((row.try_get("host")?, row.try_get("reference")?), row.try_get("image_id")?);
+        }
+        Ok(known)
+    }
+
+    /// Typical duration of finished steps in this environment by name, milliseconds, over the last 20 of each.
+    pub async fn step_durations(&self, environment: EnvironmentId) -> Result<BTreeMap<String, u64>> {
+        let rows = sqlx::query(
+            "SELECT name, CAST(AVG(ms) AS UNSIGNED) AS ms FROM (\
+               SELECT s.name, TIMESTAMPDIFF(MICROSECOND, s.started_at, s.finished_at) DIV 1000 AS ms, \
+                 ROW_NUMBER() OVER (PARTITION BY s.name ORDER BY s.job_id DESC, s.step) AS nth \
+               FROM job_steps s JOIN jobs j ON j.id = s.job_id \
+               WHERE j.environment_id = ? AND j.state = 'succeeded' AND s.state = 'finished') recent \
+             WHERE nth <= 20 GROUP BY name",
+        )
+        .bind(environment.0)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("ms")?))).collect()
+    }
+
+    /// Data put aside in a data store and not yet brought back, oldest first.
+    pub async fn kept_data(&self, environment: EnvironmentId, store: &str) -> Result<Vec<KeptView>> {
+        let rows = sqlx::query(
+            "SELECT id, migration, object, keeper, row_count, kept_at FROM preservations \
+             WHERE environment_id = ? AND store = ? AND state = 'kept' ORDER BY id",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(KeptView {
+                    id: PreservationId(row.try_get("id")?),
+                    migration: row.try_get("migration")?,
+                    object: row.try_get("object")?,
+                    place: place(&json_column(row, "keeper")?),
+                    rows: row.try_get("row_count")?,
+                    kept_at: time(row, "kept_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Our ledger of a data store, newest first, at most 500 rows.
+    pub async fn ledger(&self, environment: EnvironmentId, store: &str) -> Result<Vec<LedgerRowView>> {
+        let rows = sqlx::query(
+            "SELECT l.version, l.name, l.direction, l.script_sha256, l.job_id, j.actor, l.at FROM ledger l \
+             JOIN jobs j ON j.id = l.job_id WHERE l.environment_id = ? AND l.store = ? ORDER BY l.id DESC LIMIT 500",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LedgerRowView {
+                    version: row.try_get("version")?,
+                    name: row.try_get("name")?,
+                    direction: word(row, "direction", Direction::from_word)?,
+                    script_sha256: row.try_get("script_sha256")?,
+                    job: JobId(row.try_get("job_id")?),
+                    actor: row.try_get("actor")?,
+                    at: time(row, "at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn place(keeper: &Keeper) -> String {
+    match keeper {
+        Keeper::Columns { keep_database, keep_table, .. } | Keeper::Table { keep_database, keep_table, .. } => {
+            format!("{keep_database}.{keep_table}")
+        }
+        Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } => keep_collection.clone(),
+    }
+}

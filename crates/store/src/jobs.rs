@@ -1,0 +1,270 @@
+//! Jobs as people and programs look at them, and what people decide about them.
+
+use chrono::{DateTime, Utc};
+use domain::deployment::DeploymentKind;
+use domain::ids::{DeploymentId, JobId};
+use domain::job::{self, JobEvent, JobState};
+use domain::plan::Plan;
+use domain::step::StepState;
+use domain::view::{JobEventView, JobView, Measurements, Page, StepView};
+use serde_json::json;
+use sqlx::mysql::MySqlRow;
+use sqlx::{MySqlConnection, Row};
+
+use crate::audit::{self, AuditEntry};
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::journal::{append_event, job_state, move_job};
+use crate::page::Cursor;
+use crate::rows::{json as json_column, json_or_none, time, time_or_none, version, version_or_none, word};
+
+/// Which jobs.
+#[derive(Debug, Clone, Default)]
+pub struct JobQuery {
+    /// Only of this application.
+    pub application: Option<String>,
+    /// Only of environments of this name.
+    pub environment: Option<String>,
+    /// Only in this state.
+    pub state: Option<JobState>,
+}
+
+const COLUMNS: &str = "SELECT j.id, j.kind, a.name AS application, e.name AS environment, j.deployment_id, \
+     j.from_version, j.to_version, j.state, j.actor, j.reason, j.created_at, j.started_at, j.ended_at, j.error, \
+     j.measurements, j.event_seq, j.plan FROM jobs j JOIN environments e ON e.id = j.environment_id \
+     JOIN applications a ON a.id = e.application_id";
+
+impl Database {
+    /// Jobs, newest first, without steps and plan.
+    pub async fn jobs(&self, query: &JobQuery, cursor: &Cursor) -> Result<Page<JobView>> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE (? IS NULL OR a.name = ?) AND (? IS NULL OR e.name = ?) AND (? IS NULL OR j.state = ?) \
+             AND j.id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) ORDER BY j.id DESC LIMIT ?"
+        )))
+        .bind(query.application.as_deref())
+        .bind(query.application.as_deref())
+        .bind(query.environment.as_deref())
+        .bind(query.environment.as_deref())
+        .bind(query.state.map(JobState::as_str))
+        .bind(query.state.map(JobState::as_str))
+        .bind(cursor.after_id()?)
+        .bind(cursor.fetch())
+        .fetch_all(self.pool())
+        .await?;
+        let items = rows.iter().map(summary).collect::<Result<Vec<_>>>()?;
+        Ok(cursor.page(items, |item| item.id.to_string()))
+    }
+
+    /// The job with its steps and its plan.
+    pub async fn job_view(&self, id: JobId) -> Result<JobView> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE j.id = ?")))
+            .bind(id.0)
+            .fetch_optional(self.pool())
+            .await?
+            .ok_or(Error::Missing("job"))?;
+        let steps = sqlx::query(
+            "SELECT step, name, subject, state, attempts, started_at, finished_at, output, error FROM job_steps \
+             WHERE job_id = ? ORDER BY step",
+        )
+        .bind(id.0)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(JobView {
+            steps: steps.iter().map(step).collect::<Result<_>>()?,
+            plan: Some(json_column::<Plan>(&row, "plan")?),
+            ..summary(&row)?
+        })
+    }
+
+    /// Events after the given one, oldest first, at most `limit`.
+    pub async fn events(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<JobEventView>> {
+        let rows = sqlx::query(
+            "SELECT seq, at, kind, step, data FROM job_events WHERE job_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+        )
+        .bind(id.0)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(JobEventView {
+                    seq: row.try_get("seq")?,
+                    at: time(row, "at")?,
+                    kind: row.try_get("kind")?,
+                    step: row.try_get("step")?,
+                    data: json_column(row, "data")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Asks for a job to be called off. One that no worker has begun ends at once.
+    pub async fn cancel(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
+        let mut tx = self.begin().await?;
+        let state = job_state(&mut tx, id).await.map_err(missing_job)?;
+        if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
+            return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
+        }
+        let seq = next_event(&mut tx, id).await?;
+        sqlx::query("UPDATE jobs SET cancel_reason = COALESCE(cancel_reason, ?) WHERE id = ?")
+            .bind(reason)
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await?;
+        // A job given back by a stopping worker waits in the queue too, but has been touched.
+        let untouched = matches!(state, JobState::Queued | JobState::AwaitingApproval);
+        let next = if untouched {
+            sqlx::query("DELETE FROM job_queue WHERE job_id = ?").bind(id.0).execute(&mut *tx).await?;
+            let next = job::apply(state, JobEvent::CancelledUntouched).map_err(|e| Error::Conflict(e.to_string()))?;
+            move_job(&mut tx, id, next, None).await?;
+            next
+        } else {
+            state
+        };
+        let data = json!({ "state": next.as_str(), "cancel_requested_by": actor, "reason": reason });
+        append_event(&mut tx, id, seq, "job", None, &data).await?;
+        self.audit_job(&mut tx, actor, "job.cancel", id, reason).await?;
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    /// Lets a stuck job go on, forward or back.
+    pub async fn resolve(&self, actor: &str, id: JobId, event: JobEvent, reason: &str) -> Result<JobState> {
+        let mut tx = self.begin().await?;
+        let state = job_state(&mut tx, id).await.map_err(missing_job)?;
+        let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+        let seq = next_event(&mut tx, id).await?;
+        // The worker that got stuck with it has let go; the fence rises with the next claim.
+        sqlx::query("UPDATE jobs SET worker_id = NULL WHERE id = ?").bind(id.0).execute(&mut *tx).await?;
+        move_job(&mut tx, id, next, None).await?;
+        sqlx::query("INSERT IGNORE INTO job_queue (job_id) VALUES (?)").bind(id.0).execute(&mut *tx).await?;
+        let data = json!({ "state": next.as_str(), "resolved_by": actor, "reason": reason });
+        append_event(&mut tx, id, seq, "job", None, &data).await?;
+        self.audit_job(&mut tx, actor, "job.resolve", id, reason).await?;
+        tx.commit().await?;
+        Ok(next)
+    }
+
+    async fn audit_job(
+        &self,
+        connection: &mut MySqlConnection,
+        actor: &str,
+        action: &'static str,
+        id: JobId,
+        reason: &str,
+    ) -> Result<()> {
+        let entry = AuditEntry { actor, action, subject: format!("job/{id}"), detail: json!({ "reason": reason }) };
+        audit::append(connection, self.keys(), &entry).await
+    }
+}
+
+fn missing_job(error: Error) -> Error {
+    match error {
+        Error::Missing(_) => Error::Missing("job"),
+        other => other,
+    }
+}
+
+async fn next_event(connection: &mut MySqlConnection, id: JobId) -> Result<u64> {
+    sqlx::query("UPDATE jobs SET event_seq = event_seq + 1 WHERE id = ?").bind(id.0).execute(&mut *connection).await?;
+    Ok(sqlx::query_scalar("SELECT event_seq FROM jobs WHERE id = ?").bind(id.0).fetch_one(connection).await?)
+}
+
+fn summary(row: &MySqlRow) -> Result<JobView> {
+    Ok(JobView {
+        id: JobId(row.try_get("id")?),
+        kind: word(row, "kind", DeploymentKind::from_word)?,
+        application: row.try_get("application")?,
+        environment: row.try_get("environment")?,
+        deployment: DeploymentId(row.try_get("deployment_id")?),
+        from: version_or_none(row, "from_version")?,
+        to: version(row, "to_version")?,
+        state: word(row, "state", JobState::from_word)?,
+        actor: row.try_get("actor")?,
+        reason: row.try_get("reason")?,
+        created_at: time(row, "created_at")?,
+        started_at: time_or_none(row, "started_at")?,
+        ended_at: time_or_none(row, "ended_at")?,
+        error: json_or_none(row, "error")?,
+        measurements: json_or_none(row, "measurements")?,
+        last_event: row.try_get("event_seq")?,
+        steps: Vec::new(),
+        plan: None,
+    })
+}
+
+fn step(row: &MySqlRow) -> Result<StepView> {
+    Ok(StepView {
+        id: row.try_get("step")?,
+        name: row.try_get("name")?,
+        subject: row.try_get("subject")?,
+        state: word(row, "state", StepState::from_word)?,
+        attempts: row.try_get("attempts")?,
+        started_at: time_or_none(row, "started_at")?,
+        finished_at: time_or_none(row, "finished_at")?,
+        output: json_or_none(row, "output")?,
+        error: json_or_none(row, "error")?,
+    })
+}
+
+/// What the job's own records say of its recovery.
+pub(crate) async fn measure(connection: &mut MySqlConnection, id: JobId) -> Result<Measurements> {
+    let row =
+        sqlx::query("SELECT created_at, plan FROM jobs WHERE id = ?").bind(id.0).fetch_one(&mut *connection).await?;
+    let created = time(&row, "created_at")?;
+    let plan: Plan = json_column(&row, "plan")?;
+    let steps = sqlx::query(
+        "SELECT step, name, started_at, finished_at FROM job_steps WHERE job_id = ? AND state = 'finished'",
+    )
+    .bind(id.0)
+    .fetch_all(&mut *connection)
+    .await?;
+    let (mut verified, mut first_stop, mut last_healthy, mut first_change) = (None, None, None, None);
+    for row in &steps {
+        let name: String = row.try_get("name")?;
+        let (started, finished) = (time_or_none(row, "started_at")?, time_or_none(row, "finished_at")?);
+        if row.try_get::<u32, _>("step")? == plan.pivot {
+            verified = finished;
+        }
+        match name.as_str() {
+            "stop_service" => first_stop = earlier(first_stop, started),
+            "check_health" => last_healthy = last_healthy.max(finished),
+            "migrate_down" | "migrate_up" => first_change = earlier(first_change, started),
+            _ => {}
+        }
+    }
+    let preserved: u64 =
+        sqlx::query_scalar("SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE job_id = ?")
+            .bind(id.0)
+            .fetch_one(&mut *connection)
+            .await?;
+    let restored: u64 = sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE restored_by = ?",
+    )
+    .bind(id.0)
+    .fetch_one(&mut *connection)
+    .await?;
+    let backup: Option<DateTime<Utc>> = sqlx::query_scalar("SELECT MAX(begun_at) FROM backups WHERE job_id = ?")
+        .bind(id.0)
+        .fetch_one(connection)
+        .await?;
+    Ok(Measurements {
+        recovery_ms: between(Some(created), verified),
+        downtime_ms: between(first_stop, last_healthy),
+        rows_preserved: preserved,
+        rows_restored: restored,
+        backup_age_ms: between(backup, first_change),
+    })
+}
+
+fn earlier(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<u64> {
+    u64::try_from((to? - from?).num_milliseconds()).ok()
+}
