@@ -19,9 +19,9 @@ use crate::ledger::{Direction, MigrationRef};
 pub fn build(facts: &Facts) -> Plan {
     let mut findings = Vec::new();
     find_target_problems(facts, &mut findings);
-    find_host_problems(facts, &mut findings);
     find_store_problems(facts, &mut findings);
     let schema = decide(facts, &mut findings);
+    find_host_problems(facts, schema.needs_window, &mut findings);
     let (steps, pivot) = Steps::new(facts).lay_out(&schema, &mut findings);
     findings.sort_by(|a, b| (a.severity, a.code, &a.params).cmp(&(b.severity, b.code, &b.params)));
 
@@ -71,7 +71,7 @@ fn find_target_problems(facts: &Facts, findings: &mut Vec<Finding>) {
     }
 }
 
-fn find_host_problems(facts: &Facts, findings: &mut Vec<Finding>) {
+fn find_host_problems(facts: &Facts, needs_window: bool, findings: &mut Vec<Finding>) {
     let mut unreachable = |host: &str, reason: &str| {
         let known = findings.iter().any(|finding| {
             finding.code == Code::HostUnreachable && finding.params.get("host").is_some_and(|known| known == host)
@@ -86,8 +86,11 @@ fn find_host_problems(facts: &Facts, findings: &mut Vec<Finding>) {
             ImageState::Unreachable(reason) => unreachable(&image.host, reason),
             ImageState::Absent => {
                 let page = facts.spec.maintenance.as_ref().is_some_and(|page| page.image == image.reference);
-                let code = if page { Code::MaintenanceImageMissing } else { Code::ImageMissing };
-                later.push(Finding::new(code, [("image", &image.reference), ("host", &image.host)]));
+                // A plan without a window shows no page.
+                if !page || needs_window {
+                    let code = if page { Code::MaintenanceImageMissing } else { Code::ImageMissing };
+                    later.push(Finding::new(code, [("image", &image.reference), ("host", &image.host)]));
+                }
             }
             ImageState::Present(id) => {
                 if image.known_id.as_ref().is_some_and(|known| known != id) {
@@ -105,13 +108,11 @@ fn find_host_problems(facts: &Facts, findings: &mut Vec<Finding>) {
                     [("service", &container.service), ("host", &container.host)],
                 ));
             }
-            ContainerState::Present { ours: false, .. } if facts.current.is_none() => {
-                later.push(Finding::new(
-                    Code::ContainerForeign,
-                    [("service", &container.service), ("host", &container.host)],
-                ));
+            ContainerState::Present { ours: false, .. } => {
+                let code = if facts.current.is_some() { Code::ContainerDrifted } else { Code::ContainerForeign };
+                later.push(Finding::new(code, [("service", &container.service), ("host", &container.host)]));
             }
-            ContainerState::Present { .. } | ContainerState::Absent => {}
+            ContainerState::Present { ours: true, .. } | ContainerState::Absent => {}
         }
     }
     findings.extend(later);

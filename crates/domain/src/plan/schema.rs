@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, MigrationFacts, SchemaFacts, ScriptFacts, StoreFacts};
+use super::facts::{ContainerState, Facts, MigrationFacts, SchemaFacts, ScriptFacts, StoreFacts};
 use crate::deployment::SchemaMode;
 use crate::environment::Engine;
 use crate::finding::{Code, Finding};
@@ -33,7 +33,9 @@ pub(super) struct StoreMove {
 pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecision {
     let stores: Vec<StoreView> =
         facts.target.schema.iter().filter_map(|(name, schema)| view(facts, name, schema, findings)).collect();
-    let target_bears_it = stores.iter().all(|store| store.schema.runs_on.admits(store.head()));
+    // A store that is merely behind says nothing here: its ups have yet to run.
+    let target_bears_it =
+        stores.iter().all(|store| store.newer().is_empty() || store.schema.runs_on.admits(store.head()));
     let anything_newer = stores.iter().any(|store| !store.newer().is_empty());
     let go_down = anything_newer
         && match facts.schema_mode {
@@ -44,14 +46,16 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
     let mut decision = SchemaDecision::default();
     for store in &stores {
         let newer = store.newer();
-        if !newer.is_empty() && !go_down {
-            findings
-                .push(Finding::new(Code::SchemaKept, [("store", store.name), ("head", store.head().unwrap_or("-"))]));
-        }
-        let downs = if go_down { downs(store, &newer, findings) } else { Vec::new() };
+        let current = facts.current.as_ref().and_then(|current| current.release.schema.get(store.name));
+        let downs = if go_down { downs(store, &newer, current, findings) } else { Vec::new() };
         let ups = ups(store, go_down, findings);
         let head = head_after(store, &downs, &ups);
-        if !store.schema.runs_on.admits(head.as_deref()) {
+        if store.schema.runs_on.admits(head.as_deref()) {
+            if !newer.is_empty() && !go_down {
+                let head = head.as_deref().unwrap_or("-");
+                findings.push(Finding::new(Code::SchemaKept, [("store", store.name), ("head", head)]));
+            }
+        } else {
             findings.push(Finding::new(
                 Code::SchemaIncompatible,
                 [
@@ -61,9 +65,7 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
                 ],
             ));
         }
-        let current_bears_it = facts.current.as_ref().is_none_or(|current| {
-            current.release.schema.get(store.name).is_none_or(|schema| schema.runs_on.admits(head.as_deref()))
-        });
+        let current_bears_it = current.is_none_or(|schema| schema.runs_on.admits(head.as_deref()));
         decision.needs_window |= !downs.is_empty() || (!ups.is_empty() && !current_bears_it);
         for (direction, migrations) in [(Direction::Down, downs), (Direction::Up, ups)] {
             if !migrations.is_empty() {
@@ -76,7 +78,9 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
             }
         }
     }
-    decision.needs_window &= facts.current.is_some();
+    // Before the first deployment nothing of ours serves, except what a failed one may have left.
+    decision.needs_window &= facts.current.is_some()
+        || facts.containers.iter().any(|container| matches!(container.state, ContainerState::Present { .. }));
     decision
 }
 
@@ -95,15 +99,24 @@ impl StoreView<'_> {
     }
 
     /// Applied versions that the target does not know, newest applied first. What is older than the
-    /// target's first migration was there before Backout and stays.
+    /// target's first migration, or than any registered one where the target has none, was there before
+    /// Backout and stays.
     fn newer(&self) -> Vec<&str> {
-        let oldest = self.target.first().copied().unwrap_or_default();
+        let Some(oldest) = self.target.first().copied().or_else(|| self.facts.known.keys().next().map(String::as_str))
+        else {
+            return Vec::new();
+        };
         self.applied
             .iter()
             .rev()
             .map(String::as_str)
-            .filter(|version| !self.target.contains(version) && *version > oldest)
+            .filter(|version| !self.target.contains(version) && *version >= oldest)
             .collect()
+    }
+
+    /// The newest version that is applied and belongs to the target.
+    fn newest_shared(&self) -> Option<&str> {
+        self.applied.iter().map(String::as_str).filter(|version| self.target.contains(version)).max()
     }
 }
 
@@ -113,8 +126,8 @@ fn view<'a>(
     schema: &'a SchemaFacts,
     findings: &mut Vec<Finding>,
 ) -> Option<StoreView<'a>> {
-    let Some(store) = facts.stores.get(name) else {
-        findings.push(Finding::new(Code::StoreUnknown, [("store", name)]));
+    let Some(store) = facts.stores.get(name).filter(|store| store.engine == schema.engine) else {
+        findings.push(Finding::new(Code::StoreUnknown, [("store", name), ("engine", schema.engine.as_str())]));
         return None;
     };
     if store.unreachable.is_some() {
@@ -150,15 +163,29 @@ fn compare_releases(store: &StoreView<'_>, current: &SchemaFacts, findings: &mut
             findings.push(Finding::new(Code::MigrationEdited, [("store", store.name), ("migration", version)]));
         }
         if !applied.contains(version) && store.head().is_some_and(|head| version < head) {
-            findings.push(Finding::new(Code::MigrationHole, [("store", store.name), ("migration", version)]));
+            report_hole(store, version, findings);
         }
     }
 }
 
-fn downs(store: &StoreView<'_>, newer: &[&str], findings: &mut Vec<Finding>) -> Vec<MigrationFacts> {
+/// What has to be taken back, with the scripts of the release that applied it where that is the current one:
+/// another release may have registered other bytes under the same version.
+fn downs(
+    store: &StoreView<'_>,
+    newer: &[&str],
+    current: Option<&SchemaFacts>,
+    findings: &mut Vec<Finding>,
+) -> Vec<MigrationFacts> {
     let mut downs = Vec::new();
     for version in newer {
-        let Some(migration) = store.facts.known.get(*version) else {
+        if store.newest_shared().is_some_and(|shared| *version < shared) {
+            // Taking it back would pull it out from under a migration that stays.
+            report_hole(store, version, findings);
+            continue;
+        }
+        let applied_by_current = current
+            .and_then(|schema| schema.migrations.iter().find(|migration| migration.reference.version == *version));
+        let Some(migration) = applied_by_current.or_else(|| store.facts.known.get(*version)) else {
             findings.push(Finding::new(Code::MigrationUnknown, [("store", store.name), ("migration", version)]));
             continue;
         };
@@ -173,8 +200,7 @@ fn downs(store: &StoreView<'_>, newer: &[&str], findings: &mut Vec<Finding>) -> 
 
 fn ups(store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) -> Vec<MigrationFacts> {
     let applied: BTreeSet<&str> = store.applied.iter().map(String::as_str).collect();
-    let newest_shared = applied.iter().filter(|version| store.target.contains(*version)).max().copied();
-    let newest = if after_downs { newest_shared } else { store.head() };
+    let newest = if after_downs { store.newest_shared() } else { store.head() };
     let mut ups = Vec::new();
     for migration in &store.schema.migrations {
         let version = migration.reference.version.as_str();
@@ -182,19 +208,21 @@ fn ups(store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) ->
             continue;
         }
         if newest.is_some_and(|newest| version < newest) {
-            let already = findings.iter().any(|finding| {
-                finding.code == Code::MigrationHole
-                    && finding.params.get("migration").is_some_and(|known| known == version)
-            });
-            if !already {
-                findings.push(Finding::new(Code::MigrationHole, [("store", store.name), ("migration", version)]));
-            }
+            report_hole(store, version, findings);
             continue;
         }
         examine(store, migration, Direction::Up, findings);
         ups.push(migration.clone());
     }
     ups
+}
+
+/// Reports a hole once, whichever of the two releases shows it.
+fn report_hole(store: &StoreView<'_>, version: &str, findings: &mut Vec<Finding>) {
+    let hole = Finding::new(Code::MigrationHole, [("store", store.name), ("migration", version)]);
+    if !findings.contains(&hole) {
+        findings.push(hole);
+    }
 }
 
 fn examine(store: &StoreView<'_>, migration: &MigrationFacts, direction: Direction, findings: &mut Vec<Finding>) {

@@ -1,0 +1,191 @@
+//! The list of applied migrations that the target keeps for its application.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::name::ObjectRef;
+use crate::schema::Column;
+use crate::session::Session;
+
+/// The table's usual name.
+const TABLE: &str = "schema_migrations";
+/// The column by which a table of ours knows the order of application.
+const APPLIED_AT: &str = "applied_at";
+
+/// What a ledger looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case")]
+pub enum LedgerForm {
+    /// There is no such table.
+    Missing,
+    /// One text row a version, as in dbmate; further columns have defaults.
+    Versions {
+        /// Whether it says when each version was applied.
+        has_times: bool,
+    },
+    /// golang-migrate's single row `version BIGINT, dirty BOOLEAN`.
+    GolangMigrate,
+    /// A table of the same name with other columns.
+    Other {
+        /// Its columns.
+        columns: Vec<String>,
+    },
+}
+
+impl fmt::Display for LedgerForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("a missing table"),
+            Self::Versions { .. } => f.write_str("a list of versions"),
+            Self::GolangMigrate => f.write_str("golang-migrate (version, dirty)"),
+            Self::Other { columns } => write!(f, "another tool ({})", columns.join(", ")),
+        }
+    }
+}
+
+/// The versions in a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedVersions {
+    /// The versions, in applied order where that is known and by version otherwise.
+    pub versions: Vec<String>,
+    /// Whether the order is the one in which they were applied.
+    pub in_applied_order: bool,
+}
+
+/// A ledger in a target's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    database: String,
+    table: String,
+}
+
+impl Ledger {
+    /// The table `schema_migrations` of a database.
+    pub fn new(database: impl Into<String>) -> Self {
+        Self { database: database.into(), table: TABLE.to_owned() }
+    }
+
+    fn table(&self) -> ObjectRef<'_> {
+        ObjectRef::new(&self.database, &self.table)
+    }
+
+    /// What the ledger looks like now.
+    ///
+    /// # Errors
+    /// Those of asking.
+    pub async fn form(&self, session: &mut Session) -> Result<LedgerForm> {
+        Ok(form_of(&session.columns(self.table()).await?))
+    }
+
+    /// Creates the table where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::LedgerReadOnly`] where another tool's table is in its place.
+    pub async fn ensure(&self, session: &mut Session) -> Result<()> {
+        if self.form(session).await? == LedgerForm::Missing {
+            session
+                .execute(&format!(
+                    "CREATE TABLE IF NOT EXISTS {} (version VARCHAR(128) NOT NULL PRIMARY KEY, \
+                     {APPLIED_AT} DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))",
+                    self.table().quoted()
+                ))
+                .await?;
+        }
+        self.writable(session).await.map(drop)
+    }
+
+    /// The applied versions; none where there is no table.
+    ///
+    /// # Errors
+    /// [`Error::LedgerReadOnly`] for another tool's table.
+    pub async fn versions(&self, session: &mut Session) -> Result<AppliedVersions> {
+        let has_times = match self.form(session).await? {
+            LedgerForm::Missing => {
+                return Ok(AppliedVersions { versions: Vec::new(), in_applied_order: true });
+            }
+            LedgerForm::Versions { has_times } => has_times,
+            form => return Err(self.read_only(form)),
+        };
+        let order = if has_times { "applied_at, version" } else { "version" };
+        let sql = format!("SELECT version FROM {} ORDER BY {order}", self.table().quoted());
+        let rows = session.texts("reading the ledger", &sql, &[]).await?;
+        Ok(AppliedVersions {
+            versions: rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
+            in_applied_order: has_times,
+        })
+    }
+
+    /// Whether a version is in the ledger.
+    ///
+    /// # Errors
+    /// Those of asking.
+    pub async fn contains(&self, session: &mut Session, version: &str) -> Result<bool> {
+        let sql = format!("SELECT CAST(EXISTS (SELECT 1 FROM {} WHERE version = ?) AS CHAR)", self.table().quoted());
+        session.truth("reading the ledger", &sql, &[version]).await
+    }
+
+    /// Adds a version, within the session's transaction where there is one. Looking at the form
+    /// first does not end that transaction.
+    ///
+    /// # Errors
+    /// [`Error::Server`] 1062 where it is there already; [`Error::LedgerReadOnly`].
+    pub async fn insert(&self, session: &mut Session, version: &str) -> Result<()> {
+        self.writable(session).await?;
+        let sql = format!("INSERT INTO {} (version) VALUES (?)", self.table().quoted());
+        session.texts("writing the ledger", &sql, &[version]).await.map(drop)
+    }
+
+    /// Removes a version and makes sure that it is gone. False where it was not there: a down
+    /// script may have removed it itself.
+    ///
+    /// # Errors
+    /// [`Error::LedgerNotRemoved`] where it is still there; [`Error::LedgerReadOnly`].
+    pub async fn remove(&self, session: &mut Session, version: &str) -> Result<bool> {
+        if self.form(session).await? == LedgerForm::Missing {
+            return Ok(false);
+        }
+        self.writable(session).await?;
+        let was_there = self.contains(session, version).await?;
+        if was_there {
+            let sql = format!("DELETE FROM {} WHERE version = ?", self.table().quoted());
+            session.texts("writing the ledger", &sql, &[version]).await?;
+        }
+        if self.contains(session, version).await? {
+            return Err(Error::LedgerNotRemoved { table: self.table().to_string(), version: version.to_owned() });
+        }
+        Ok(was_there)
+    }
+
+    async fn writable(&self, session: &mut Session) -> Result<()> {
+        match self.form(session).await? {
+            LedgerForm::Versions { .. } => Ok(()),
+            form => Err(self.read_only(form)),
+        }
+    }
+
+    fn read_only(&self, form: LedgerForm) -> Error {
+        Error::LedgerReadOnly { table: self.table().to_string(), form }
+    }
+}
+
+fn form_of(columns: &[Column]) -> LedgerForm {
+    if columns.is_empty() {
+        return LedgerForm::Missing;
+    }
+    let column = |name: &str| columns.iter().find(|c| c.name.eq_ignore_ascii_case(name));
+    if column("version").is_some() && column("dirty").is_some() {
+        return LedgerForm::GolangMigrate;
+    }
+    let is_text = column("version").is_some_and(|c| c.column_type.contains("char"));
+    // A row can be added by its version alone.
+    let others_optional = columns
+        .iter()
+        .filter(|c| !c.name.eq_ignore_ascii_case("version"))
+        .all(|c| c.nullable || c.default.is_some() || !c.extra.is_empty());
+    if is_text && others_optional {
+        return LedgerForm::Versions { has_times: column(APPLIED_AT).is_some() };
+    }
+    LedgerForm::Other { columns: columns.iter().map(|c| c.name.clone()).collect() }
+}

@@ -1,0 +1,28 @@
+//! Drives a target MariaDB: one pinned connection that holds the lock and runs the statements,
+//! what the schema looks like, the target's own ledger, and dumps.
+//!
+//! Only this crate talks to target servers through `sqlx`, `mariadb-dump` and `mariadb`. It knows
+//! nothing of plans and jobs. Every wait has a limit, and no error shows the password.
+
+mod checksum;
+mod dump;
+mod error;
+mod fingerprint;
+mod json;
+mod ledger;
+mod lock;
+mod name;
+mod schema;
+mod session;
+mod target;
+mod tool;
+
+pub use checksum::Checksum;
+pub use dump::{DumpLimits, DumpReport, Verified, dump, restore, verify};
+pub use error::{Error, Result};
+pub use fingerprint::{Change, Difference, Fingerprint, fingerprint};
+pub use ledger::{AppliedVersions, Ledger, LedgerForm};
+pub use name::{ObjectRef, quote_identifier};
+pub use schema::{Column, ForeignKey, RoutineKind, Trigger};
+pub use session::{Executed, ResultSet, Session, SessionOptions};
+pub use target::{Killed, Target};

@@ -1,0 +1,59 @@
+//! Keeping a whole collection by giving it another name.
+
+use mongodb::bson::doc;
+
+use crate::{
+    error::{Error, Result},
+    target::{LONG, SHORT, Target},
+};
+
+impl Target {
+    /// Puts a collection aside under the name `keep`, with its indexes and options; says whether
+    /// there was anything to do. Can be repeated.
+    pub async fn keep_collection(&self, collection: &str, keep: &str) -> Result<bool> {
+        self.rename(collection, keep).await
+    }
+
+    /// Gives a collection that was put aside its name back; says whether there was anything to do.
+    /// [`Error::Unsafe`] if a collection of that name has come into being meanwhile.
+    pub async fn restore_collection(&self, keep: &str, collection: &str) -> Result<bool> {
+        self.rename(keep, collection).await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<bool> {
+        let what = format!("renaming collection {from} to {to}");
+        match (self.exists(from).await?, self.exists(to).await?) {
+            (true, false) => {
+                let namespace = |name: &str| format!("{}.{name}", self.database());
+                let command = doc! {
+                    "renameCollection": namespace(from),
+                    "to": namespace(to),
+                    "writeConcern": { "w": "majority" },
+                };
+                self.command(&what, Some("admin"), command, LONG).await?;
+                Ok(true)
+            }
+            (false, true) => Ok(false),
+            (true, true) => Err(Error::unsafe_to(what, "both exist, and neither may be lost")),
+            (false, false) => Err(Error::unsafe_to(what, "neither exists")),
+        }
+    }
+
+    pub(crate) async fn exists(&self, collection: &str) -> Result<bool> {
+        let what = "looking for a collection";
+        let command = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": collection } };
+        Ok(!self.list(what, command).await?.is_empty())
+    }
+
+    /// Removes a collection of ours for good, such as one that kept what is no longer needed.
+    pub async fn drop_kept(&self, keep: &str) -> Result<()> {
+        let what = format!("dropping {keep}");
+        if !keep.starts_with(crate::OWN_PREFIX) {
+            return Err(Error::unsafe_to(what, "it is not one of ours"));
+        }
+        match self.write(&what, doc! { "drop": keep }, SHORT).await {
+            Err(error) if error.code() != Some(26) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

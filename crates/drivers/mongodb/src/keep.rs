@@ -1,0 +1,330 @@
+//! Keeping the values of fields before a script removes them, and putting them back.
+//!
+//! A keep collection holds a document for each document concerned: its `_id` and, for each field
+//! that it has, the value under the field's path with `.` written as `%2E`. Writing a copy again adds
+//! to it or renews it, and never takes a value away, so that every step can be repeated.
+
+use std::collections::HashMap;
+
+use mongodb::bson::{Bson, Document, doc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    OWN_PREFIX,
+    error::{Error, Result},
+    fields::{FieldPath, Found},
+    pages::Pages,
+    target::{LONG, Target, number},
+    value::{self, Checksum},
+};
+
+/// What a keep collection holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its documents.
+    pub documents: u64,
+    /// The exclusive or of the SHA-256 of each document's canonical extended JSON, in hexadecimal.
+    pub checksum: String,
+}
+
+/// How the documents of a collection compare with their copies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Documents that have at least one of the fields.
+    pub documents: u64,
+    /// Values without a copy.
+    pub missing: u64,
+    /// Values that differ from their copy.
+    pub different: u64,
+}
+
+impl Verified {
+    /// Whether every value has its copy.
+    pub fn is_complete(&self) -> bool {
+        self.missing == 0 && self.different == 0
+    }
+}
+
+/// What removing fields did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unset {
+    /// Values removed.
+    pub values: u64,
+    /// How often the collection was gone through, the last time finding nothing.
+    pub passes: u32,
+}
+
+/// What putting values back did. All numbers count values, of which a document can have several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Put back.
+    pub restored: u64,
+    /// Already there, equal to the copy.
+    pub already_there: u64,
+    /// Their document has been deleted meanwhile.
+    pub missing: u64,
+    /// The document has another value there now, or no room for one; left alone.
+    pub conflicts: u64,
+}
+
+impl Target {
+    /// Copies `fields` (dotted paths) of the documents that match `filter` into collection `keep`,
+    /// whose name begins with [`OWN_PREFIX`]. Can be repeated; a copy follows its original.
+    pub async fn keep_fields(&self, collection: &str, filter: &Value, fields: &[String], keep: &str) -> Result<Kept> {
+        let job = FieldJob::new(self, collection, filter, fields, keep)?;
+        let mut pages = job.pages().await?;
+        while let Some(page) = pages.next().await? {
+            job.copy(&page).await?;
+        }
+        self.kept(keep).await
+    }
+
+    /// Counts and sums up what a keep collection holds.
+    pub async fn kept(&self, keep: &str) -> Result<Kept> {
+        let what = format!("reading {keep}");
+        let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
+        let mut checksum = Checksum::default();
+        let mut documents = 0;
+        while let Some(page) = pages.next().await? {
+            for document in page {
+                documents += 1;
+                checksum.add(document);
+            }
+        }
+        Ok(Kept { documents, checksum: checksum.hex() })
+    }
+
+    /// Compares the fields of the documents that match `filter` with their copies.
+    pub async fn verify_kept(
+        &self,
+        collection: &str,
+        filter: &Value,
+        fields: &[String],
+        keep: &str,
+    ) -> Result<Verified> {
+        let job = FieldJob::new(self, collection, filter, fields, keep)?;
+        let mut pages = job.pages().await?;
+        let mut verified = Verified::default();
+        while let Some(page) = pages.next().await? {
+            let copies = self.by_id(keep, &page, None).await?;
+            for document in &page {
+                let values = job.values(document)?;
+                verified.documents += u64::from(!values.is_empty());
+                let copy = copies.get(&id_key(document));
+                for (path, value) in values {
+                    match copy.and_then(|copy| copy.get(path.stored())) {
+                        None => verified.missing += 1,
+                        Some(kept) if same(kept, value) => {}
+                        Some(_) => verified.different += 1,
+                    }
+                }
+            }
+        }
+        Ok(verified)
+    }
+
+    /// Removes `fields` from the documents that match `filter`, each value only while it equals its
+    /// copy in `keep`: what the application writes meanwhile is copied again before it goes.
+    /// [`Error::StillChanging`] if values remain after `max_passes`.
+    pub async fn unset_where_equal(
+        &self,
+        collection: &str,
+        filter: &Value,
+        fields: &[String],
+        keep: &str,
+        max_passes: u32,
+    ) -> Result<Unset> {
+        let job = FieldJob::new(self, collection, filter, fields, keep)?;
+        let mut unset = Unset::default();
+        while unset.passes < max_passes {
+            unset.passes += 1;
+            let mut pages = job.pages().await?;
+            let mut found = 0;
+            while let Some(page) = pages.next().await? {
+                found += job.copy(&page).await?;
+                unset.values += job.unset(&page).await?;
+            }
+            if found == 0 {
+                return Ok(unset);
+            }
+        }
+        Err(Error::StillChanging { collection: collection.into(), passes: max_passes })
+    }
+
+    /// Puts the values kept in `keep` back where their field is absent. Can be repeated. The field's
+    /// place among the others of its document is not kept: it comes last.
+    pub async fn restore_fields(&self, keep: &str, collection: &str, fields: &[String]) -> Result<Restored> {
+        let job = FieldJob::new(self, collection, &Value::Object(serde_json::Map::new()), fields, keep)?;
+        let what = format!("restoring fields of {collection}");
+        let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
+        let mut restored = Restored::default();
+        while let Some(page) = pages.next().await? {
+            let current = self.by_id(collection, &page, Some(job.projection())).await?;
+            let mut statements = Vec::new();
+            for copy in &page {
+                for path in &job.paths {
+                    let Some(value) = copy.get(path.stored()) else {
+                        continue;
+                    };
+                    let Some(document) = current.get(&id_key(copy)) else {
+                        restored.missing += 1;
+                        continue;
+                    };
+                    match path.find(document)? {
+                        Found::Value(now) if same(now, value) => restored.already_there += 1,
+                        Found::Value(_) | Found::Blocked => restored.conflicts += 1,
+                        Found::Nothing => statements.push(restoring(copy, path, value)),
+                    }
+                }
+            }
+            let asked = statements.len() as u64;
+            let changed = self.update_all(&what, collection, statements).await?;
+            restored.restored += changed;
+            restored.conflicts += asked.saturating_sub(changed);
+        }
+        Ok(restored)
+    }
+
+    /// The documents of `collection` that have the ids of `page`.
+    async fn by_id(
+        &self,
+        collection: &str,
+        page: &[Document],
+        projection: Option<Document>,
+    ) -> Result<HashMap<String, Document>> {
+        let what = format!("reading {collection}");
+        let ids: Vec<&Bson> = page.iter().filter_map(|document| document.get("_id")).collect();
+        let filter = doc! { "_id": { "$in": ids } };
+        let mut pages = Pages::find(self, &what, collection, filter, projection).await?;
+        let mut found = HashMap::new();
+        while let Some(page) = pages.next().await? {
+            found.extend(page.into_iter().map(|document| (id_key(&document), document)));
+        }
+        Ok(found)
+    }
+
+    /// Runs update statements and says how many documents they matched.
+    async fn update_all(&self, what: &str, collection: &str, statements: Vec<Document>) -> Result<u64> {
+        if statements.is_empty() {
+            return Ok(0);
+        }
+        let command = doc! { "update": collection, "updates": statements, "ordered": false };
+        let reply = self.write(what, command, LONG).await?;
+        number(&reply, "n").ok_or_else(|| Error::protocol(what, "the reply holds no count"))
+    }
+}
+
+/// Fields of a collection and where they are kept.
+struct FieldJob<'a> {
+    target: &'a Target,
+    collection: &'a str,
+    filter: Document,
+    paths: Vec<FieldPath>,
+    keep: &'a str,
+}
+
+impl<'a> FieldJob<'a> {
+    fn new(target: &'a Target, collection: &'a str, filter: &Value, fields: &[String], keep: &'a str) -> Result<Self> {
+        require_own(keep)?;
+        Ok(Self {
+            target,
+            collection,
+            filter: value::document("a filter", filter)?,
+            paths: FieldPath::parse_all(fields)?,
+            keep,
+        })
+    }
+
+    /// The documents that have at least one of the fields, with these fields only.
+    async fn pages(&self) -> Result<Pages> {
+        let exists: Vec<Document> = self.paths.iter().map(|path| doc! { path.dotted(): { "$exists": true } }).collect();
+        let filter = doc! { "$and": [self.filter.clone(), { "$or": exists }] };
+        let what = format!("reading fields of {}", self.collection);
+        Pages::find(self.target, &what, self.collection, filter, Some(self.projection())).await
+    }
+
+    /// The server refuses a path beside one that it lies in, so only the outermost are named.
+    fn projection(&self) -> Document {
+        let lies_in = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+        self.paths
+            .iter()
+            .map(FieldPath::dotted)
+            .filter(|path| !self.paths.iter().any(|other| lies_in(path, other.dotted())))
+            .map(|path| (path.to_owned(), Bson::Int32(1)))
+            .collect()
+    }
+
+    fn values<'d>(&self, document: &'d Document) -> Result<Vec<(&FieldPath, &'d Bson)>> {
+        let mut values = Vec::new();
+        for path in &self.paths {
+            if let Found::Value(value) = path.find(document)? {
+                values.push((path, value));
+            }
+        }
+        Ok(values)
+    }
+
+    /// Copies a page and says how many of its documents have a value.
+    async fn copy(&self, page: &[Document]) -> Result<u64> {
+        let mut statements = Vec::with_capacity(page.len());
+        for document in page {
+            let values = self.values(document)?;
+            if values.is_empty() {
+                continue;
+            }
+            let set: Document =
+                values.into_iter().map(|(path, value)| (path.stored().to_owned(), value.clone())).collect();
+            statements.push(doc! { "q": by_id(document), "u": { "$set": set }, "upsert": true });
+        }
+        let copied = statements.len() as u64;
+        let what = format!("keeping fields of {}", self.collection);
+        self.target.update_all(&what, self.keep, statements).await?;
+        Ok(copied)
+    }
+
+    /// Removes the values of a page that has just been copied and says how many went.
+    async fn unset(&self, page: &[Document]) -> Result<u64> {
+        let mut statements = Vec::new();
+        for document in page {
+            for (path, value) in self.values(document)? {
+                let mut filter = by_id(document);
+                // Compared as an expression: a plain comparison also finds the value inside an array.
+                let now = format!("${}", path.dotted());
+                filter.insert("$expr", doc! { "$eq": [now, { "$literal": value.clone() }] });
+                statements.push(doc! { "q": filter, "u": { "$unset": { path.dotted(): "" } } });
+            }
+        }
+        let what = format!("removing fields of {}", self.collection);
+        self.target.update_all(&what, self.collection, statements).await
+    }
+}
+
+fn restoring(copy: &Document, path: &FieldPath, value: &Bson) -> Document {
+    let mut filter = by_id(copy);
+    filter.insert(path.dotted(), doc! { "$exists": false });
+    doc! { "q": filter, "u": { "$set": { path.dotted(): value.clone() } } }
+}
+
+pub(crate) fn require_own(keep: &str) -> Result<()> {
+    if keep.starts_with(OWN_PREFIX) {
+        return Ok(());
+    }
+    Err(Error::unsafe_to(
+        format!("keeping data in {keep}"),
+        format!("the name of a keep collection begins with {OWN_PREFIX}"),
+    ))
+}
+
+fn by_id(document: &Document) -> Document {
+    doc! { "_id": { "$eq": document.get("_id").cloned().unwrap_or(Bson::Null) } }
+}
+
+fn id_key(document: &Document) -> String {
+    document.get("_id").map_or_else(String::new, |id| id.clone().into_canonical_extjson().to_string())
+}
+
+/// Equal in value, type and order of fields; not-a-number equals itself.
+fn same(a: &Bson, b: &Bson) -> bool {
+    a == b || a.clone().into_canonical_extjson().to_string() == b.clone().into_canonical_extjson().to_string()
+}

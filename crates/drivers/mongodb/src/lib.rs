@@ -1,0 +1,32 @@
+//! MongoDB as a target of migrations and rollbacks: commands as data, a lock, the application's own
+//! ledger, fingerprints of the structure, archives, and keeping what a down script would destroy.
+//!
+//! Everything this crate writes beside the application's data is in collections whose names begin
+//! with [`OWN_PREFIX`]; they are left out of fingerprints and archives.
+
+mod archive;
+mod collections;
+mod error;
+mod fields;
+mod keep;
+mod keep_documents;
+mod ledger;
+mod lock;
+mod pages;
+mod restore;
+mod schema;
+mod target;
+mod value;
+
+pub use archive::{Archive, verify};
+pub use error::{Error, Result};
+pub use keep::{Kept, Restored, Unset, Verified};
+pub use keep_documents::Overwrite;
+pub use ledger::Entry;
+pub use lock::{Acquired, Holder};
+pub use restore::{Existing, Loaded};
+pub use schema::{Change, Difference, Fingerprint};
+pub use target::Target;
+
+/// How the names of this product's own collections begin.
+pub const OWN_PREFIX: &str = "backout_";

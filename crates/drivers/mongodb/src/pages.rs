@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use futures::StreamExt;
+use mongodb::{
+    Cursor,
+    bson::{Document, RawDocumentBuf},
+};
+
+use crate::{
+    error::{Error, Result},
+    target::{LONG, SHORT, Target},
+};
+
+/// Documents a page holds at most.
+const PAGE_DOCUMENTS: usize = 500;
+/// Bytes a page holds at most, unless a single document is larger (up to the server's 16 MiB). What
+/// is made of a page then fits into one command.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Documents of a cursor in pages of limited size.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    what: String,
+    cursor: Cursor<RawDocumentBuf>,
+    wait: Duration,
+    /// A document that was read but did not fit into the page before.
+    held: Option<RawDocumentBuf>,
+}
+
+impl Pages {
+    /// The documents that match `filter`.
+    pub(crate) async fn find(
+        target: &Target,
+        what: &str,
+        collection: &str,
+        filter: Document,
+        projection: Option<Document>,
+    ) -> Result<Self> {
+        let collection = target.own().collection::<RawDocumentBuf>(collection);
+        let mut find =
+            collection.find(filter).batch_size(u32::try_from(PAGE_DOCUMENTS).unwrap_or(u32::MAX)).max_time(LONG);
+        if let Some(projection) = projection {
+            find = find.projection(projection);
+        }
+        let cursor = within(what, LONG, async { find.await }).await?;
+        Ok(Self { what: what.into(), cursor, wait: LONG, held: None })
+    }
+
+    /// What a command returns as a cursor.
+    pub(crate) async fn of_command(target: &Target, what: &str, command: Document) -> Result<Self> {
+        let database = target.own();
+        let cursor = within(what, SHORT, async { database.run_cursor_command(command).await }).await?;
+        Ok(Self { what: what.into(), cursor: cursor.with_type(), wait: SHORT, held: None })
+    }
+
+    /// The next page, never empty.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>> {
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        while page.len() < PAGE_DOCUMENTS
+            && let Some(raw) = self.next_raw().await?
+        {
+            bytes += raw.as_bytes().len();
+            if bytes > PAGE_BYTES && !page.is_empty() {
+                self.held = Some(raw);
+                break;
+            }
+            let document =
+                Document::try_from(raw.as_ref()).map_err(|error| Error::protocol(&self.what, error.to_string()))?;
+            page.push(document);
+        }
+        Ok((!page.is_empty()).then_some(page))
+    }
+
+    async fn next_raw(&mut self) -> Result<Option<RawDocumentBuf>> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        let next = tokio::time::timeout(self.wait, self.cursor.next())
+            .await
+            .map_err(|_| Error::Timeout { what: self.what.clone(), after: self.wait })?;
+        next.transpose().map_err(|error| Error::driver(&self.what, &error))
+    }
+}
+
+async fn within<T>(what: &str, wait: Duration, action: impl Future<Output = mongodb::error::Result<T>>) -> Result<T> {
+    tokio::time::timeout(wait, action)
+        .await
+        .map_err(|_| Error::Timeout { what: what.into(), after: wait })?
+        .map_err(|error| Error::driver(what, &error))
+}

@@ -1,0 +1,66 @@
+use std::fmt;
+
+/// What kind of thing went wrong in a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The source is not JavaScript.
+    Syntax,
+    /// A method or a global that does not exist in the sandbox.
+    UnknownName,
+    /// A call with arguments that make no command.
+    Argument,
+    /// The script threw an error of its own, or ran into a JavaScript error.
+    Thrown,
+    /// The server refused an operation and the script did not handle it.
+    Server {
+        /// The server's error code.
+        code: Option<i32>,
+    },
+    /// The host stopped the script: connection or lease lost, deadline passed.
+    Stopped,
+    /// The time limit passed.
+    Time,
+    /// The memory limit was reached.
+    Memory,
+    /// More operations, or a larger source, than the limits allow.
+    TooLarge,
+    /// The sandbox itself failed.
+    Internal,
+}
+
+/// A script that cannot be compiled or did not run to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ScriptError {
+    /// What kind of error it is.
+    pub kind: ErrorKind,
+    /// What happened, for a person.
+    pub message: String,
+    /// Line in the source, from 1; 0 where it is not known.
+    pub line: u32,
+    /// Column in the source, from 1; 0 where it is not known.
+    pub column: u32,
+}
+
+impl ScriptError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), line: 0, column: 0 }
+    }
+
+    pub(crate) fn at(mut self, position: Option<(u32, u32)>) -> Self {
+        if let Some((line, column)) = position {
+            self.line = line;
+            self.column = column;
+        }
+        self
+    }
+}
+
+impl fmt::Display for ScriptError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            formatter.write_str(&self.message)
+        } else {
+            write!(formatter, "line {}, column {}: {}", self.line, self.column, self.message)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A script cannot use more than its limits, nor reach anything but its host.
+
+use std::time::{Duration, Instant};
+
+use mongo_script::{ErrorKind, Limits, Settings, compile};
+
+fn settings() -> Settings {
+    Settings {
+        limits: Limits {
+            memory_bytes: 16 * 1024 * 1024,
+            time: Duration::from_millis(300),
+            output_bytes: 1024,
+            operations: 100,
+        },
+        ..Settings::new("shop")
+    }
+}
+
+fn kind(source: &str) -> ErrorKind {
+    compile(source, &settings()).expect_err("the script is stopped").kind
+}
+
+#[test]
+fn an_endless_loop_is_stopped() {
+    let started = Instant::now();
+    assert_eq!(kind("while (true) {}"), ErrorKind::Time);
+    assert_eq!(kind("for (;;) { try { for (;;) {} } catch (e) {} }"), ErrorKind::Time);
+    assert_eq!(kind("/(a+)+$/.test('a'.repeat(40) + 'b')"), ErrorKind::Time);
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_loop_inside_the_interpreter_does_not_hold_the_caller() {
+    let started = Instant::now();
+    assert_eq!(kind("const a = []; a.length = 4294967295; a.indexOf(1)"), ErrorKind::Time);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_memory_bomb_is_stopped() {
+    assert_eq!(kind("const a = []; for (;;) a.push('x'.repeat(100000) + a.length)"), ErrorKind::Memory);
+    assert_eq!(kind("new Array(1e8).fill(1)"), ErrorKind::Memory);
+}
+
+#[test]
+fn endless_recursion_is_an_error_of_the_script() {
+    assert_eq!(kind("(function f() { return f() + 1 })()"), ErrorKind::Thrown);
+}
+
+#[test]
+fn too_many_operations_are_refused() {
+    assert_eq!(kind("for (let i = 0; i < 101; i++) db.a.insertOne({_id: i})"), ErrorKind::TooLarge);
+}
+
+#[test]
+fn operations_larger_than_the_memory_limit_are_refused() {
+    let script = "const x = 'x'.repeat(1e6); for (let i = 0; i < 50; i++) db.a.insertOne({_id: i, x})";
+    let patient = Settings { limits: Limits { time: Duration::from_secs(10), ..settings().limits }, ..settings() };
+    let error = compile(script, &patient).expect_err("the script is stopped");
+    assert_eq!(error.kind, ErrorKind::TooLarge);
+}
+
+#[test]
+fn waiting_for_nothing_is_an_error() {
+    assert_eq!(kind("await new Promise(() => {})"), ErrorKind::Thrown);
+}

@@ -1,0 +1,205 @@
+//! The facts, asked side by side.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::deployment::{DeploymentKind, SchemaMode};
+use domain::environment::{DataStore, Engine};
+use domain::plan::{ContainerFacts, ContainerState, CurrentFacts, Facts, ImageFacts, ImageState, StoreFacts};
+use futures::future::join_all;
+use store::{Database, StoredEnvironment, StoredRelease};
+
+use crate::releases::Examined;
+use crate::targets::Targets;
+
+/// How long one host or data store may take to answer before it counts as unreachable.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What is asked.
+pub struct Question<'a> {
+    /// Forward or back.
+    pub kind: DeploymentKind,
+    /// The environment.
+    pub environment: &'a StoredEnvironment,
+    /// The release that is to run.
+    pub target: &'a StoredRelease,
+    /// What to do with a schema newer than the target.
+    pub schema: SchemaMode,
+}
+
+/// Asks the store, every host and every data store. Only the store can fail the gathering: whatever
+/// else does not answer is a fact.
+pub async fn gather(database: &Database, targets: &Targets, question: &Question<'_>) -> Result<Facts, store::Error> {
+    let environment = question.environment;
+    let migrations = database.migrations(environment.application_id).await?;
+    let examined = Examined::new(&migrations);
+    let current = match environment.current {
+        None => None,
+        Some(deployment) => {
+            let (release, _, _) = database.deployment_release(deployment).await?;
+            let release = database.release_by_id(release).await?;
+            Some(CurrentFacts { deployment, release: examined.release(&release, &environment.name) })
+        }
+    };
+    let known_images = database.known_images(environment.id, question.target.id).await?;
+    let durations = database.step_durations(environment.id).await?;
+    let (hosts, stores) = tokio::join!(
+        join_all(environment.spec.hosts.iter().map(|host| ask_host(targets, question, host))),
+        join_all(environment.spec.data_stores.iter().map(|store| ask_store(database, targets, question, store))),
+    );
+    let (mut images, mut containers) = (Vec::new(), Vec::new());
+    for (host_images, host_containers) in hosts {
+        images.extend(host_images);
+        containers.extend(host_containers);
+    }
+    for image in &mut images {
+        image.known_id = known_images.get(&(image.host.clone(), image.reference.clone())).cloned();
+    }
+    let mut store_facts = BTreeMap::new();
+    for (name, facts) in stores {
+        let mut facts = facts?;
+        facts.known = examined.known(&name);
+        store_facts.insert(name, facts);
+    }
+    Ok(Facts {
+        kind: question.kind,
+        application: environment.application.clone(),
+        environment: environment.name.clone(),
+        spec: environment.spec.clone().masked(),
+        schema_mode: question.schema,
+        current,
+        target: examined.release(question.target, &environment.name),
+        images,
+        containers,
+        stores: store_facts,
+        durations,
+    })
+}
+
+/// The images that a host needs and the containers that it has.
+async fn ask_host(
+    targets: &Targets,
+    question: &Question<'_>,
+    host: &domain::environment::Host,
+) -> (Vec<ImageFacts>, Vec<ContainerFacts>) {
+    let spec = &question.environment.spec;
+    let services: Vec<_> = spec.services.iter().filter(|service| service.hosts.contains(&host.name)).collect();
+    let references: Vec<String> = services
+        .iter()
+        .filter_map(|service| question.target.images.get(&service.name).cloned())
+        .chain(spec.maintenance.iter().filter(|_| !services.is_empty()).map(|page| page.image.clone()))
+        .collect();
+    let ask = async {
+        let engine = targets.docker(host).await.map_err(|error| error.to_string())?;
+        let mut images = Vec::new();
+        for reference in &references {
+            let image = engine.inspect_image(reference).await.map_err(|error| error.to_string())?;
+            images.push(image.map_or(ImageState::Absent, |image| ImageState::Present(image.id)));
+        }
+        let mut containers = Vec::new();
+        for service in &services {
+            let found = engine.inspect(&service.container).await.map_err(|error| error.to_string())?;
+            containers.push(found.map_or(ContainerState::Absent, |container| ContainerState::Present {
+                image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
+                ours: container["Config"]["Labels"]["io.backout.environment"]
+                    .as_str()
+                    .is_some_and(|label| label == label_of(question.environment)),
+            }));
+        }
+        Ok::<_, String>((images, containers))
+    };
+    let answer = within_deadline(ask).await;
+    let (images, containers) = match answer {
+        Ok(answer) => answer,
+        Err(reason) => (
+            vec![ImageState::Unreachable(reason.clone()); references.len()],
+            vec![ContainerState::Unreachable(reason); services.len()],
+        ),
+    };
+    let images = references.into_iter().zip(images).map(|(reference, state)| ImageFacts {
+        host: host.name.clone(),
+        reference,
+        state,
+        known_id: None,
+    });
+    let containers = services.iter().zip(containers).map(|(service, state)| ContainerFacts {
+        host: host.name.clone(),
+        service: service.name.clone(),
+        state,
+    });
+    (images.collect(), containers.collect())
+}
+
+/// The label that says which environment a container belongs to.
+fn label_of(environment: &StoredEnvironment) -> String {
+    format!("{}/{}", environment.application, environment.name)
+}
+
+async fn ask_store(
+    database: &Database,
+    targets: &Targets,
+    question: &Question<'_>,
+    store: &DataStore,
+) -> (String, Result<StoreFacts, store::Error>) {
+    let environment = question.environment;
+    let mut kept: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    match database.kept_data(environment.id, &store.name).await {
+        Ok(rows) => rows.into_iter().for_each(|row| kept.entry(row.migration).or_default().push(row.object)),
+        Err(error) => return (store.name.clone(), Err(error)),
+    }
+    let mut facts = StoreFacts {
+        engine: store.engine,
+        unreachable: None,
+        version: None,
+        applied: Ok(Vec::new()),
+        fingerprint: None,
+        known: BTreeMap::new(),
+        kept,
+    };
+    let answer = match store.engine {
+        Engine::Redis => within_deadline(ask_cache(targets, environment, store)).await.map(|version| (version, None)),
+        Engine::MariaDb | Engine::MongoDb => {
+            within_deadline(ask_database(targets, environment, store)).await.map(|(version, schema)| (version, Some(schema)))
+        }
+    };
+    match answer {
+        Ok((version, schema)) => {
+            facts.version = Some(version);
+            if let Some((applied, fingerprint)) = schema {
+                facts.applied = applied;
+                facts.fingerprint = Some(fingerprint);
+            }
+        }
+        Err(reason) => facts.unreachable = Some(reason),
+    }
+    (store.name.clone(), Ok(facts))
+}
+
+async fn ask_cache(targets: &Targets, environment: &StoredEnvironment, store: &DataStore) -> Result<String, String> {
+    let cache = targets.cache(environment.id, store).await.map_err(|error| error.to_string())?;
+    cache.server_version().await.map_err(|error| error.to_string())
+}
+
+type Schema = (Result<Vec<String>, String>, String);
+
+async fn ask_database(
+    targets: &Targets,
+    environment: &StoredEnvironment,
+    store: &DataStore,
+) -> Result<(String, Schema), String> {
+    let engine = targets.data_engine(environment.id, store).await.map_err(|error| error.to_string())?;
+    let version = engine.server_version().await.map_err(|error| error.to_string())?;
+    let applied = match engine.applied().await {
+        Ok(applied) => Ok(applied),
+        Err(error) if error.is_transient() => return Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let fingerprint = engine.fingerprint().await.map_err(|error| error.to_string())?;
+    Ok((version, (applied, fingerprint)))
+}
+
+async fn within_deadline<T>(ask: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(DEADLINE, ask)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {} s", DEADLINE.as_secs())))
+}

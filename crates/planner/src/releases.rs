@@ -1,0 +1,84 @@
+//! Registered releases as the planner sees them, scripts examined.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::environment::EnvValue;
+use domain::ids::MigrationId;
+use domain::plan::{MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts};
+use domain::release::ServiceConfig;
+use store::{StoredMigration, StoredRelease};
+
+/// Every migration of an application, examined once.
+pub(crate) struct Examined {
+    by_id: HashMap<MigrationId, (String, MigrationFacts)>,
+}
+
+impl Examined {
+    pub(crate) fn new(migrations: &[StoredMigration]) -> Self {
+        let by_id = migrations
+            .iter()
+            .map(|migration| (migration.reference.id, (migration.store.clone(), examine(migration))))
+            .collect();
+        Self { by_id }
+    }
+
+    /// The migrations of one data store by version; where a version stands for several contents, the one
+    /// registered last.
+    pub(crate) fn known(&self, store: &str) -> BTreeMap<String, MigrationFacts> {
+        let mut known: Vec<&MigrationFacts> =
+            self.by_id.values().filter(|(of, _)| of == store).map(|(_, facts)| facts).collect();
+        known.sort_by_key(|facts| facts.reference.id);
+        known.into_iter().map(|facts| (facts.reference.version.clone(), facts.clone())).collect()
+    }
+
+    pub(crate) fn release(&self, release: &StoredRelease, environment: &str) -> ReleaseFacts {
+        let schema = release
+            .schema
+            .iter()
+            .map(|(store, schema)| {
+                let migrations = schema
+                    .migrations
+                    .iter()
+                    .filter_map(|reference| self.by_id.get(&reference.id).map(|(_, facts)| facts.clone()))
+                    .collect();
+                let facts = SchemaFacts { engine: schema.engine, runs_on: schema.runs_on.clone(), migrations };
+                (store.clone(), facts)
+            })
+            .collect();
+        ReleaseFacts {
+            id: release.id,
+            version: release.version.clone(),
+            git: release.git.clone(),
+            images: release.images.clone(),
+            schema,
+            config: release.config.get(environment).map(masked),
+            config_sha256: release.config_sha256.get(environment).cloned().unwrap_or_default(),
+            requires: release.requires.clone(),
+        }
+    }
+}
+
+fn examine(migration: &StoredMigration) -> MigrationFacts {
+    MigrationFacts {
+        reference: migration.reference.clone(),
+        intact: migration.is_intact(),
+        up: data_engine::examine(migration.engine, &migration.up),
+        down: migration
+            .down
+            .as_deref()
+            .map_or_else(ScriptFacts::default, |down| data_engine::examine(migration.engine, down)),
+    }
+}
+
+fn masked(services: &BTreeMap<String, ServiceConfig>) -> BTreeMap<String, ServiceConfig> {
+    let mask = |value: &EnvValue| match value {
+        EnvValue::Secret(secret) => EnvValue::Secret(secret.masked()),
+        plain @ EnvValue::Plain(_) => plain.clone(),
+    };
+    services
+        .iter()
+        .map(|(service, config)| {
+            (service.clone(), config.iter().map(|(key, value)| (key.clone(), mask(value))).collect())
+        })
+        .collect()
+}

@@ -1,0 +1,86 @@
+//! Connections to what an environment is made of, with its secrets opened.
+
+use std::sync::Arc;
+
+use data_engine::{DataEngine, DataTarget};
+use domain::Secret;
+use domain::environment::{DataStore, Engine, Host};
+use domain::ids::EnvironmentId;
+use secrecy::SecretString;
+use store::{Database, Keyring, SealError};
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The stored connection string cannot be opened.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    /// It does not answer; trying again may help.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It is not usable as it is set up.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// Opens connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Targets {
+    database: Database,
+    keys: Keyring,
+}
+
+impl Targets {
+    /// Connections whose secrets these keys open.
+    pub fn new(database: Database, keys: Keyring) -> Self {
+        Self { database, keys }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// Opens a secret of an environment; `place` is its field, as [`domain::environment::EnvironmentSpec::secrets_mut`] names it.
+    pub fn open(&self, environment: EnvironmentId, place: &str, sealed: &Secret) -> Result<Secret, SealError> {
+        self.keys.open(&format!("{environment}/{place}"), sealed)
+    }
+
+    /// The container engine of a host.
+    pub async fn docker(&self, host: &Host) -> Result<driver_docker::Engine, TargetError> {
+        driver_docker::Engine::connect(&host.docker).await.map_err(|error| classify(error.is_transient(), &error))
+    }
+
+    /// The engine that runs migrations and backups of a data store.
+    pub async fn data_engine(&self, environment: EnvironmentId, store: &DataStore) -> Result<DataEngine, TargetError> {
+        let url = self.url(environment, store)?;
+        let database = store.database.clone().unwrap_or_default();
+        let target = match store.engine {
+            Engine::MariaDb => DataTarget::MariaDb(
+                driver_mariadb::Target::new(url).map_err(|error| classify(error.is_transient(), &error))?,
+            ),
+            Engine::MongoDb => DataTarget::MongoDb(
+                driver_mongodb::Target::connect(&url, &database)
+                    .await
+                    .map_err(|error| classify(error.is_transient(), &error))?,
+            ),
+            Engine::Redis => return Err(TargetError::Unusable(format!("'{}' is a cache, it has no schema", store.name))),
+        };
+        Ok(DataEngine::new(store.name.clone(), target, Arc::new(self.database.clone())))
+    }
+
+    /// The cache of that name.
+    pub async fn cache(&self, environment: EnvironmentId, store: &DataStore) -> Result<driver_redis::Target, TargetError> {
+        let url = self.url(environment, store)?;
+        driver_redis::Target::connect(&url).await.map_err(|error| classify(error.is_transient(), &error))
+    }
+
+    fn url(&self, environment: EnvironmentId, store: &DataStore) -> Result<SecretString, SealError> {
+        let place = format!("data_stores.{}.url", store.name);
+        Ok(self.open(environment, &place, &store.url)?.expose().to_owned().into())
+    }
+}
+
+fn classify(transient: bool, error: &dyn std::error::Error) -> TargetError {
+    if transient { TargetError::Unreachable(error.to_string()) } else { TargetError::Unusable(error.to_string()) }
+}

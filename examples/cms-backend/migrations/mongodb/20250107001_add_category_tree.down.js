@@ -1,0 +1,2 @@
+db.categories.dropIndex("path_1");
+db.categories.drop();
