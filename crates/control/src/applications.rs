@@ -1,22 +1,45 @@
 //! Applications.
 
+use domain::environment::{FieldError, is_name};
+use domain::problem::ProblemType;
 use domain::view::{ApplicationView, NewApplication, Page};
 
-use crate::{Caller, Control, PageRequest, Result};
+use crate::error::named;
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 impl Control {
     /// Makes an application known. The same name again answers `already-exists`.
-    pub async fn create_application(&self, _caller: &Caller, _new: NewApplication) -> Result<ApplicationView> {
-        todo!()
+    pub async fn create_application(&self, caller: &Caller, new: NewApplication) -> Result<ApplicationView> {
+        caller.require(permission::APPLICATION_EDIT)?;
+        if !is_name(&new.name) {
+            return Err(Error::invalid_fields(vec![FieldError {
+                field: "name".into(),
+                message: "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit".into(),
+            }]));
+        }
+        self.database().insert_application(&caller.actor, &new).await.map_err(|error| {
+            if error.is_taken("applications_name") {
+                Error::new(ProblemType::AlreadyExists, format!("there is an application '{}' already", new.name))
+                    .with_hint(format!("backout status --app {}", new.name))
+            } else {
+                error.into()
+            }
+        })
     }
 
     /// Applications by name.
-    pub async fn list_applications(&self, _caller: &Caller, _page: PageRequest) -> Result<Page<ApplicationView>> {
-        todo!()
+    pub async fn list_applications(&self, caller: &Caller, page: PageRequest) -> Result<Page<ApplicationView>> {
+        caller.require(permission::READ)?;
+        Ok(self.database().applications(&page.cursor()?).await?)
     }
 
     /// The application of that name.
-    pub async fn get_application(&self, _caller: &Caller, _name: &str) -> Result<ApplicationView> {
-        todo!()
+    pub async fn get_application(&self, caller: &Caller, name: &str) -> Result<ApplicationView> {
+        caller.require(permission::READ)?;
+        self.application(name).await
+    }
+
+    pub(crate) async fn application(&self, name: &str) -> Result<ApplicationView> {
+        self.database().application(name).await.map_err(named("application", name))
     }
 }

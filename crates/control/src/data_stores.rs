@@ -1,28 +1,60 @@
 //! Data stores and their ledgers.
 
+use domain::environment::{DataStore, Engine};
 use domain::view::{DataStoreView, LedgerView};
 
-use crate::{Caller, Control, Result};
+use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
     /// The data stores of an environment.
     pub async fn list_data_stores(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
     ) -> Result<Vec<DataStoreView>> {
-        todo!()
+        caller.require(permission::READ)?;
+        let stored = self.environment(application, environment).await?;
+        Ok(stored.spec.data_stores.iter().map(view).collect())
     }
 
     /// Our ledger of a data store beside the target's own.
     pub async fn get_ledger(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _store: &str,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        store: &str,
     ) -> Result<LedgerView> {
-        todo!()
+        caller.require(permission::READ)?;
+        let stored = self.environment(application, environment).await?;
+        let data_store = stored.spec.data_store(store).ok_or_else(|| Error::not_found("data store", store))?;
+        let (applied, unreachable) = match data_store.engine {
+            Engine::Redis => (Vec::new(), None),
+            Engine::MariaDb | Engine::MongoDb => match self.applied(&stored, data_store).await {
+                Ok(applied) => (applied, None),
+                Err(reason) => (Vec::new(), Some(reason)),
+            },
+        };
+        Ok(LedgerView {
+            store: view(data_store),
+            applied,
+            unreachable,
+            rows: self.database().ledger(stored.id, store).await?,
+            kept: self.database().kept_data(stored.id, store).await?,
+        })
     }
+
+    async fn applied(
+        &self,
+        environment: &store::StoredEnvironment,
+        store: &DataStore,
+    ) -> std::result::Result<Vec<String>, String> {
+        let engine = self.targets().data_engine(environment.id, store).await.map_err(|error| error.to_string())?;
+        engine.applied().await.map_err(|error| error.to_string())
+    }
+}
+
+fn view(store: &DataStore) -> DataStoreView {
+    DataStoreView { name: store.name.clone(), engine: store.engine, database: store.database.clone() }
 }

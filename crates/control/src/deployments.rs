@@ -1,41 +1,67 @@
 //! Deployments: history, and the way forward.
 
+use domain::deployment::DeploymentKind;
 use domain::plan::Plan;
 use domain::view::{DeployRequest, DeploymentView, JobView, Page};
+use store::StoredEnvironment;
 
-use crate::{Caller, Control, PageRequest, Result};
+use crate::change::Consent;
+use crate::{Caller, Control, PageRequest, Result, permission};
 
 impl Control {
     /// The plan that a deployment would carry out; blockers stand in its findings.
     pub async fn plan_deployment(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _request: &DeployRequest,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        request: &DeployRequest,
     ) -> Result<Plan> {
-        todo!()
+        caller.require(permission::READ)?;
+        Ok(self.deployment_plan(application, environment, request).await?.1)
     }
 
     /// Starts a deployment.
     pub async fn start_deployment(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _request: DeployRequest,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        request: DeployRequest,
     ) -> Result<JobView> {
-        todo!()
+        caller.require(permission::DEPLOYMENT_START)?;
+        let (stored, plan) = self.deployment_plan(application, environment, &request).await?;
+        let consent = Consent {
+            reason: &request.reason,
+            confirm: request.confirm.as_deref(),
+            plan_digest: request.plan_digest.as_deref(),
+        };
+        self.start_change(caller, &stored, plan, consent).await
     }
 
     /// Deployments, newest first.
     pub async fn list_deployments(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _page: PageRequest,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        page: PageRequest,
     ) -> Result<Page<DeploymentView>> {
-        todo!()
+        caller.require(permission::READ)?;
+        let stored = self.environment(application, environment).await?;
+        Ok(self.database().deployments(stored.id, &page.cursor()?).await?)
+    }
+
+    async fn deployment_plan(
+        &self,
+        application: &str,
+        environment: &str,
+        request: &DeployRequest,
+    ) -> Result<(StoredEnvironment, Plan)> {
+        let stored = self.environment(application, environment).await?;
+        let target = self.release(stored.application_id, application, &request.version).await?;
+        self.require_current(&stored, request.expected_current.as_deref()).await?;
+        let plan = self.plan_change(&stored, &target, DeploymentKind::Deploy, request.schema).await?;
+        Ok((stored, plan))
     }
 }

@@ -1,50 +1,173 @@
 //! Environments.
 
-use domain::environment::EnvironmentSpec;
-use domain::view::{EnvironmentView, NewEnvironment, Page};
+use std::collections::HashMap;
 
-use crate::{Caller, Control, PageRequest, Result};
+use domain::Secret;
+use domain::environment::{EnvironmentSpec, FieldError, is_name};
+use domain::ids::EnvironmentId;
+use domain::problem::ProblemType;
+use domain::view::{CurrentView, EnvironmentView, NewEnvironment, Page};
+use store::StoredEnvironment;
+
+use crate::error::named;
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 impl Control {
     /// Makes an environment.
     pub async fn create_environment(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _new: NewEnvironment,
+        caller: &Caller,
+        application: &str,
+        new: NewEnvironment,
     ) -> Result<EnvironmentView> {
-        todo!()
+        caller.require(permission::ENVIRONMENT_EDIT)?;
+        let owner = self.application(application).await?;
+        let mut errors = new.spec.validate();
+        if !is_name(&new.name) {
+            let message = "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit";
+            errors.insert(0, FieldError { field: "name".into(), message: message.into() });
+        }
+        let id = EnvironmentId::generate();
+        let spec = self.seal(id, new.spec, None, errors)?;
+        let made = self.database().insert_environment(&caller.actor, owner.id, id, &new.name, &spec).await;
+        made.map_err(|error| taken(error, application, &new.name))?;
+        self.environment_view(self.environment(application, &new.name).await?).await
     }
 
     /// Replaces the settings. `if_match` is the revision that the caller read; another one answers `precondition-failed`.
     pub async fn replace_environment(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _spec: EnvironmentSpec,
-        _if_match: Option<u64>,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        spec: EnvironmentSpec,
+        if_match: Option<u64>,
     ) -> Result<EnvironmentView> {
-        todo!()
+        caller.require(permission::ENVIRONMENT_EDIT)?;
+        let stored = self.environment(application, environment).await?;
+        if let Some(job) = stored.active_job {
+            return Err(locked(job));
+        }
+        let revision = if_match.unwrap_or(stored.revision);
+        let errors = spec.validate();
+        let spec = self.seal(stored.id, spec, Some(&stored.spec), errors)?;
+        let updated = self.database().update_environment(&caller.actor, &stored, &spec, revision).await;
+        updated.map_err(|error| match error {
+            store::Error::Conflict(why) => Error::new(ProblemType::PreconditionFailed, why).with_hint(format!(
+                "GET /api/v1/applications/{application}/environments/{environment}, then PUT with its ETag"
+            )),
+            other => taken(other, application, environment),
+        })?;
+        self.environment_view(self.environment(application, environment).await?).await
     }
 
     /// Environments of an application by name.
     pub async fn list_environments(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _page: PageRequest,
+        caller: &Caller,
+        application: &str,
+        page: PageRequest,
     ) -> Result<Page<EnvironmentView>> {
-        todo!()
+        caller.require(permission::READ)?;
+        let owner = self.application(application).await?;
+        let stored = self.database().environments(owner.id, &page.cursor()?).await?;
+        let mut items = Vec::with_capacity(stored.items.len());
+        for environment in stored.items {
+            items.push(self.environment_view(environment).await?);
+        }
+        Ok(Page { items, next_cursor: stored.next_cursor })
     }
 
     /// The environment of that name.
     pub async fn get_environment(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
     ) -> Result<EnvironmentView> {
-        todo!()
+        caller.require(permission::READ)?;
+        self.environment_view(self.environment(application, environment).await?).await
     }
+
+    pub(crate) async fn environment(&self, application: &str, environment: &str) -> Result<StoredEnvironment> {
+        self.database()
+            .environment(application, environment)
+            .await
+            .map_err(named("environment", &format!("{application}/{environment}")))
+    }
+
+    pub(crate) async fn environment_view(&self, stored: StoredEnvironment) -> Result<EnvironmentView> {
+        let current = match stored.current {
+            None => None,
+            Some(deployment) => {
+                let (release, kind, since) = self.database().deployment_release(deployment).await?;
+                let release = self.database().release_by_id(release).await?;
+                Some(CurrentView {
+                    deployment,
+                    version: release.version,
+                    images: release.images,
+                    git: release.git,
+                    since,
+                    kind,
+                })
+            }
+        };
+        Ok(EnvironmentView {
+            id: stored.id,
+            application: stored.application,
+            name: stored.name,
+            spec: stored.spec.masked(),
+            revision: stored.revision,
+            current,
+            active_job: stored.active_job,
+            maintenance: stored.maintenance,
+            updated_at: stored.updated_at,
+        })
+    }
+
+    /// Seals what came in the clear; a mask stands for what is stored already.
+    fn seal(
+        &self,
+        id: EnvironmentId,
+        mut spec: EnvironmentSpec,
+        stored: Option<&EnvironmentSpec>,
+        mut errors: Vec<FieldError>,
+    ) -> Result<EnvironmentSpec> {
+        let mut stored = stored.cloned().unwrap_or_default();
+        let known: HashMap<String, Secret> =
+            stored.secrets_mut().map(|(place, secret)| (place, secret.clone())).collect();
+        for (place, secret) in spec.secrets_mut() {
+            if secret.is_mask() {
+                match known.get(&place) {
+                    Some(sealed) => *secret = sealed.clone(),
+                    None => errors.push(FieldError { field: place, message: "is the mask; send the value".into() }),
+                }
+            } else if secret.is_sealed() {
+                errors.push(FieldError { field: place, message: "must not begin like a sealed value".into() });
+            } else {
+                *secret = self.keys().seal(&format!("{id}/{place}"), secret)?;
+            }
+        }
+        if errors.is_empty() { Ok(spec) } else { Err(Error::invalid_fields(errors)) }
+    }
+}
+
+fn taken(error: store::Error, application: &str, environment: &str) -> Error {
+    match error {
+        store::Error::Taken(what) if what.starts_with("port ") => {
+            Error::new(ProblemType::PortReserved, format!("{what} is reserved by another service"))
+                .with_hint("backout status")
+        }
+        store::Error::Taken(_) => Error::new(
+            ProblemType::AlreadyExists,
+            format!("there is an environment '{application}/{environment}' already"),
+        )
+        .with_hint(format!("backout env set {environment} --app {application} -f FILE")),
+        other => other.into(),
+    }
+}
+
+pub(crate) fn locked(job: domain::ids::JobId) -> Error {
+    let error = Error::new(ProblemType::EnvironmentLocked, format!("job {job} holds the environment"));
+    Error { lock_holder: Some(job), retry_after: Some(5), ..error.with_hint(format!("backout job watch {job}")) }
 }

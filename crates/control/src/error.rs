@@ -74,3 +74,40 @@ impl Error {
         }
     }
 }
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        let (problem, detail) = match &error {
+            store::Error::Unavailable(_) => {
+                (ProblemType::Unavailable, "the control database does not answer".to_owned())
+            }
+            store::Error::Missing(what) => (ProblemType::NotFound, format!("there is no such {what}")),
+            store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
+            store::Error::Conflict(why) => (ProblemType::JobState, why.clone()),
+            store::Error::Corrupt(_) | store::Error::Refused(_) => {
+                (ProblemType::Internal, "the control plane failed to read or write its own records".to_owned())
+            }
+        };
+        Self {
+            retry_after: (problem == ProblemType::Unavailable).then_some(2),
+            cause: Some(Box::new(error)),
+            ..Self::new(problem, detail)
+        }
+    }
+}
+
+impl From<store::SealError> for Error {
+    fn from(error: store::SealError) -> Self {
+        let detail = "a secret could not be sealed or opened with the keys at hand";
+        Self { cause: Some(Box::new(error)), ..Self::new(ProblemType::Internal, detail) }
+    }
+}
+
+/// Names what was asked for where the store says that there is no such row.
+pub(crate) fn named(what: &'static str, name: &str) -> impl FnOnce(store::Error) -> Error {
+    let name = name.to_owned();
+    move |error| match error {
+        store::Error::Missing(_) => Error::not_found(what, &name),
+        other => other.into(),
+    }
+}

@@ -1,6 +1,9 @@
 //! Idempotency keys: the same request again gets the first answer again.
 
-use crate::{Caller, Control, Result};
+use domain::problem::ProblemType;
+use store::{KeyState, StoredAnswer};
+
+use crate::{Caller, Control, Error, Result};
 
 /// A key with what it is scoped to.
 #[derive(Debug, Clone)]
@@ -35,17 +38,36 @@ pub enum Reservation {
 
 impl Control {
     /// Reserves the key. Another body answers `idempotency-mismatch`, a request that still runs `idempotency-in-progress`.
-    pub async fn reserve_key(&self, _caller: &Caller, _key: &IdempotencyKey) -> Result<Reservation> {
-        todo!()
+    pub async fn reserve_key(&self, caller: &Caller, key: &IdempotencyKey) -> Result<Reservation> {
+        match self.database().reserve_key(caller.token, &key.route, &key.key, &key.body_sha256).await? {
+            KeyState::Reserved => Ok(Reservation::Fresh),
+            KeyState::Answered(answer) => Ok(Reservation::Replay(Recorded {
+                status: answer.status,
+                location: answer.location,
+                body: answer.body,
+            })),
+            KeyState::InProgress => Err(Error {
+                retry_after: Some(1),
+                ..Error::new(
+                    ProblemType::IdempotencyInProgress,
+                    "a request with this Idempotency-Key is still being answered",
+                )
+            }),
+            KeyState::OtherBody => {
+                Err(Error::new(ProblemType::IdempotencyMismatch, "this Idempotency-Key came with another body before")
+                    .with_hint("send another key, or the same body"))
+            }
+        }
     }
 
     /// Keeps the answer for 24 hours.
-    pub async fn record_answer(&self, _caller: &Caller, _key: &IdempotencyKey, _answer: Recorded) -> Result<()> {
-        todo!()
+    pub async fn record_answer(&self, caller: &Caller, key: &IdempotencyKey, answer: Recorded) -> Result<()> {
+        let answer = StoredAnswer { status: answer.status, location: answer.location, body: answer.body };
+        Ok(self.database().answer_key(caller.token, &key.route, &key.key, &answer).await?)
     }
 
     /// Gives the key back after an answer that is not worth keeping (5xx, 4xx).
-    pub async fn release_key(&self, _caller: &Caller, _key: &IdempotencyKey) -> Result<()> {
-        todo!()
+    pub async fn release_key(&self, caller: &Caller, key: &IdempotencyKey) -> Result<()> {
+        Ok(self.database().free_key(caller.token, &key.route, &key.key).await?)
     }
 }

@@ -1,7 +1,9 @@
-//! Use cases: one file a resource or verb. Nothing here knows HTTP.
+//! Use cases: one file a resource or verb, and the worker that ties saga, steps and drivers together.
+//! Nothing here knows HTTP.
 
 mod applications;
 mod caller;
+mod change;
 mod data_stores;
 mod deployments;
 mod environments;
@@ -10,16 +12,39 @@ mod health;
 mod idempotency;
 mod jobs;
 mod maintenance;
+mod provider;
 mod releases;
 mod rollbacks;
 mod tokens;
+mod wake;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use caller::{Caller, permission};
 pub use error::{Error, Result};
 pub use health::Dependency;
 pub use idempotency::{IdempotencyKey, Recorded, Reservation};
 pub use jobs::JobFilter;
+use planner::Targets;
 pub use releases::ReleaseFilter;
+use secrecy::SecretString;
+use store::{Cursor, Database, Keyring};
+use wake::Wake;
+pub use worker::{Worker, WorkerSettings};
+
+/// What the control plane is made of.
+pub struct Setup {
+    /// The control database, its schema up to date.
+    pub database: Database,
+    /// Keys that seal and open secrets.
+    pub keys: Keyring,
+    /// Where backups are written, below `backups`.
+    pub data_directory: PathBuf,
+    /// Redis that wakes other processes; polling is the truth without it.
+    pub wake_url: Option<SecretString>,
+}
 
 /// A page that was asked for.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +55,67 @@ pub struct PageRequest {
     pub cursor: Option<String>,
 }
 
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 200;
+
+impl PageRequest {
+    fn cursor(&self) -> Result<Cursor> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        let invalid = |detail: String| Error::new(domain::problem::ProblemType::InvalidQuery, detail);
+        if limit == 0 || limit > MAX_LIMIT {
+            return Err(invalid(format!("limit must be between 1 and {MAX_LIMIT}")));
+        }
+        Cursor::new(self.cursor.as_deref(), limit).map_err(|error| invalid(error.to_string()))
+    }
+}
+
 /// The control plane: every use case is a method. Cheap to clone.
 #[derive(Clone)]
-pub struct Control {}
+pub struct Control {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    database: Database,
+    keys: Keyring,
+    targets: Targets,
+    wake: Wake,
+    data_directory: PathBuf,
+}
+
+impl Control {
+    /// Puts the parts together.
+    pub async fn new(setup: Setup) -> Result<Self> {
+        let wake = Wake::new(setup.wake_url.as_ref()).await?;
+        let targets = Targets::new(setup.database.clone(), setup.keys.clone());
+        Ok(Self {
+            parts: Arc::new(Parts {
+                database: setup.database,
+                keys: setup.keys,
+                targets,
+                wake,
+                data_directory: setup.data_directory,
+            }),
+        })
+    }
+
+    fn database(&self) -> &Database {
+        &self.parts.database
+    }
+
+    fn keys(&self) -> &Keyring {
+        &self.parts.keys
+    }
+
+    fn targets(&self) -> &Targets {
+        &self.parts.targets
+    }
+
+    fn wake(&self) -> &Wake {
+        &self.parts.wake
+    }
+
+    fn data_directory(&self) -> &Path {
+        &self.parts.data_directory
+    }
+}

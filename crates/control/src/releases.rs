@@ -1,9 +1,17 @@
 //! Releases.
 
-use domain::release::ReleaseSpec;
-use domain::view::{Page, ReleaseDetail, ReleaseView};
+use std::collections::BTreeMap;
 
-use crate::{Caller, Control, PageRequest, Result};
+use domain::Version;
+use domain::environment::{EnvValue, FieldError};
+use domain::ids::ReleaseId;
+use domain::problem::ProblemType;
+use domain::release::{ReleaseSpec, ServiceConfig};
+use domain::view::{Page, ReleaseDetail, ReleaseView};
+use sha2::{Digest, Sha256};
+use store::{NewRelease, Registered, ReleaseQuery, StoredRelease};
+
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 /// Which releases.
 #[derive(Debug, Clone, Default)]
@@ -19,26 +27,161 @@ impl Control {
     /// same version answers `already-exists`.
     pub async fn register_release(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _spec: ReleaseSpec,
+        caller: &Caller,
+        application: &str,
+        spec: ReleaseSpec,
     ) -> Result<(ReleaseDetail, bool)> {
-        todo!()
+        caller.require(permission::RELEASE_REGISTER)?;
+        let owner = self.application(application).await?;
+        let version = spec.version.clone();
+        let new = self.seal_release(spec)?;
+        match self.database().register_release(&caller.actor, owner.id, &new).await? {
+            Registered::Different => Err(Error::new(
+                ProblemType::AlreadyExists,
+                format!("{version} of '{application}' is registered with other content"),
+            )
+            .with_hint("register the change under a new version")),
+            outcome => {
+                let stored = self.database().release(owner.id, &version).await?;
+                Ok((detail(stored), outcome == Registered::New))
+            }
+        }
     }
 
     /// Releases, newest version first.
     pub async fn list_releases(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _filter: ReleaseFilter,
-        _page: PageRequest,
+        caller: &Caller,
+        application: &str,
+        filter: ReleaseFilter,
+        page: PageRequest,
     ) -> Result<Page<ReleaseView>> {
-        todo!()
+        caller.require(permission::READ)?;
+        let owner = self.application(application).await?;
+        let query = ReleaseQuery { series: filter.series, search: filter.search };
+        let stored = self.database().releases(owner.id, &query, &page.cursor()?).await?;
+        Ok(Page {
+            items: stored.items.into_iter().map(|release| view(&release)).collect(),
+            next_cursor: stored.next_cursor,
+        })
     }
 
     /// The release of that version.
-    pub async fn get_release(&self, _caller: &Caller, _application: &str, _version: &str) -> Result<ReleaseDetail> {
-        todo!()
+    pub async fn get_release(&self, caller: &Caller, application: &str, version: &str) -> Result<ReleaseDetail> {
+        caller.require(permission::READ)?;
+        let owner = self.application(application).await?;
+        Ok(detail(self.release(owner.id, application, version).await?))
+    }
+
+    /// The release that a text names.
+    pub(crate) async fn release(
+        &self,
+        owner: domain::ids::ApplicationId,
+        application: &str,
+        version: &str,
+    ) -> Result<StoredRelease> {
+        let version = parse_version(version)?;
+        self.database().release(owner, &version).await.map_err(|error| match error {
+            store::Error::Missing(_) => {
+                Error::new(ProblemType::UnknownVersion, format!("'{application}' has no release {version}"))
+                    .with_hint(format!("backout releases --app {application}"))
+            }
+            other => other.into(),
+        })
+    }
+
+    fn seal_release(&self, mut spec: ReleaseSpec) -> Result<NewRelease> {
+        let mut errors = spec.validate();
+        let id = ReleaseId::generate();
+        let content =
+            serde_json::to_vec(&spec).map_err(|error| Error::new(ProblemType::Internal, error.to_string()))?;
+        let mut config_sha256: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for (environment, services) in &mut spec.config {
+            for (service, config) in services {
+                config_sha256.entry(environment.clone()).or_default().insert(service.clone(), config_hash(config));
+                for (key, value) in config {
+                    let EnvValue::Secret(secret) = value else { continue };
+                    if secret.is_mask() || secret.is_sealed() {
+                        errors.push(FieldError {
+                            field: format!("config.{environment}.{service}.{key}"),
+                            message: "is a mask or a sealed value; send the value itself".into(),
+                        });
+                    } else {
+                        *secret = self.keys().seal(&config_place(id, environment, service, key), secret)?;
+                    }
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::invalid_fields(errors));
+        }
+        Ok(NewRelease { id, spec, content_sha256: Sha256::digest(&content).into(), config_sha256 })
+    }
+}
+
+/// Where a pinned secret belongs: it opens nowhere else.
+pub(crate) fn config_place(release: ReleaseId, environment: &str, service: &str, key: &str) -> String {
+    format!("release/{release}/{environment}/{service}/{key}")
+}
+
+pub(crate) fn parse_version(text: &str) -> Result<Version> {
+    text.parse().map_err(|error: domain::version::InvalidVersion| {
+        Error::new(ProblemType::InvalidVersion, error.to_string()).with_hint("backout releases")
+    })
+}
+
+fn config_hash(config: &ServiceConfig) -> String {
+    let mut hasher = Sha256::new();
+    for (key, value) in config {
+        let (text, secret) = match value {
+            EnvValue::Plain(text) => (text.as_str(), 0_u8),
+            EnvValue::Secret(secret) => (secret.expose(), 1),
+        };
+        hasher.update([secret]);
+        for part in [key.as_bytes(), text.as_bytes()] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
+    hex::encode(hasher.finalize())
+}
+
+fn view(release: &StoredRelease) -> ReleaseView {
+    let irreversible = release.schema.iter().flat_map(|(store, schema)| {
+        let without_down = schema.migrations.iter().filter(|migration| migration.down_sha256.is_none());
+        without_down.map(move |migration| format!("{store}/{}", migration.version))
+    });
+    let heads = release.schema.iter().filter_map(|(store, schema)| {
+        schema.migrations.last().map(|migration| (store.clone(), migration.version.clone()))
+    });
+    ReleaseView {
+        id: release.id,
+        version: release.version.clone(),
+        series: release.version.series(),
+        kind: release.version.kind(),
+        released_at: release.released_at,
+        registered_at: release.registered_at,
+        notes: release.notes.clone(),
+        notes_zh: release.notes_zh.clone(),
+        git: release.git.clone(),
+        images: release.images.clone(),
+        heads: heads.collect(),
+        irreversible: irreversible.collect(),
+    }
+}
+
+fn detail(release: StoredRelease) -> ReleaseDetail {
+    let view = view(&release);
+    let mut config = release.config;
+    for value in config.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut) {
+        if let EnvValue::Secret(secret) = value {
+            *secret = secret.masked();
+        }
+    }
+    ReleaseDetail {
+        release: view,
+        migrations: release.schema.into_iter().map(|(store, schema)| (store, schema.migrations)).collect(),
+        config,
+        requires: release.requires,
     }
 }

@@ -1,30 +1,99 @@
 //! Rollbacks: the way back.
 
+use domain::deployment::DeploymentKind;
+use domain::environment::FieldError;
 use domain::plan::Plan;
+use domain::problem::ProblemType;
 use domain::view::{JobView, RollbackRequest};
+use store::{StoredEnvironment, StoredRelease};
 
-use crate::{Caller, Control, Result};
+use crate::change::Consent;
+use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
     /// The plan that a rollback would carry out; blockers stand in its findings.
     pub async fn plan_rollback(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _request: &RollbackRequest,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        request: &RollbackRequest,
     ) -> Result<Plan> {
-        todo!()
+        caller.require(permission::READ)?;
+        Ok(self.rollback_plan(application, environment, request).await?.1)
     }
 
     /// Starts a rollback.
     pub async fn start_rollback(
         &self,
-        _caller: &Caller,
-        _application: &str,
-        _environment: &str,
-        _request: RollbackRequest,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        request: RollbackRequest,
     ) -> Result<JobView> {
-        todo!()
+        caller.require(permission::ROLLBACK_REQUEST)?;
+        if request.target.is_none() && request.expected_current.is_none() {
+            return Err(Error {
+                fields: vec![FieldError {
+                    field: "expected_current".into(),
+                    message: "is needed where no target is named, so that the second of two people does not go one release further back".into(),
+                }],
+                ..Error::new(ProblemType::InvalidField, "expected_current is needed where no target is named")
+            }
+            .with_hint(format!("backout status --app {application}")));
+        }
+        let (stored, plan) = self.rollback_plan(application, environment, &request).await?;
+        let consent = Consent {
+            reason: &request.reason,
+            confirm: request.confirm.as_deref(),
+            plan_digest: request.plan_digest.as_deref(),
+        };
+        self.start_change(caller, &stored, plan, consent).await
+    }
+
+    async fn rollback_plan(
+        &self,
+        application: &str,
+        environment: &str,
+        request: &RollbackRequest,
+    ) -> Result<(StoredEnvironment, Plan)> {
+        let stored = self.environment(application, environment).await?;
+        let current = self.require_current(&stored, request.expected_current.as_deref()).await?;
+        let Some(current) = current else {
+            return Err(Error::new(
+                ProblemType::NoRollbackTarget,
+                format!("nothing has been deployed to '{application}/{environment}' yet"),
+            )
+            .with_hint("backout deploy VERSION"));
+        };
+        let target = self.rollback_target(&stored, &current, request.target.as_deref()).await?;
+        if target.version > current.version {
+            return Err(Error::new(
+                ProblemType::InvalidField,
+                format!("{} is newer than {}, which runs: that is not a rollback", target.version, current.version),
+            )
+            .with_hint(format!("backout deploy {}", target.version)));
+        }
+        let plan = self.plan_change(&stored, &target, DeploymentKind::Rollback, request.schema).await?;
+        Ok((stored, plan))
+    }
+
+    async fn rollback_target(
+        &self,
+        environment: &StoredEnvironment,
+        current: &StoredRelease,
+        named: Option<&str>,
+    ) -> Result<StoredRelease> {
+        if let Some(version) = named {
+            return self.release(environment.application_id, &environment.application, version).await;
+        }
+        match self.database().last_known_good(environment.id, current.id).await? {
+            Some(release) => Ok(self.database().release_by_id(release).await?),
+            None => Err(Error::new(
+                ProblemType::NoRollbackTarget,
+                format!("no release older than {} is known to have run well here", current.version),
+            )
+            .with_hint(format!("backout releases --app {}, then backout rollback VERSION", environment.application))),
+        }
     }
 }

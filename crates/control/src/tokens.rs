@@ -1,28 +1,98 @@
 //! API tokens.
 
+use domain::environment::FieldError;
 use domain::ids::TokenId;
+use domain::problem::ProblemType;
 use domain::view::{MintedToken, NewToken, TokenView};
+use sha2::{Digest, Sha256};
 
-use crate::{Caller, Control, Result};
+use crate::error::named;
+use crate::{Caller, Control, Error, Result, permission};
+
+const PREFIX: &str = "bko_";
+const SECRET_BYTES: usize = 32;
+/// Of the secret, this much is kept to recognise a token by.
+const SHOWN: usize = 12;
+const MAX_NAME: usize = 100;
 
 impl Control {
     /// The caller behind a bearer token (`bko_…`).
-    pub async fn authenticate(&self, _bearer: &str) -> Result<Caller> {
-        todo!()
+    pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
+        let unknown = || {
+            Error::new(ProblemType::Unauthenticated, "the token is not known, or it was revoked or has expired")
+                .with_hint("backout token create NAME")
+        };
+        if !bearer.starts_with(PREFIX) || bearer.len() != PREFIX.len() + 2 * SECRET_BYTES {
+            return Err(unknown());
+        }
+        let token = self.database().token_by_secret(&hash(bearer)).await?.ok_or_else(unknown)?;
+        let used_long_ago =
+            token.last_used_at.is_none_or(|last| chrono::Utc::now() - last > chrono::Duration::minutes(1));
+        if used_long_ago {
+            self.database().touch_token(token.id).await?;
+        }
+        Ok(Caller { token: token.id, actor: token.name, permissions: token.permissions })
     }
 
     /// Makes a token. Its secret is in this answer and nowhere else.
-    pub async fn create_token(&self, _caller: &Caller, _new: NewToken) -> Result<MintedToken> {
-        todo!()
+    pub async fn create_token(&self, caller: &Caller, new: NewToken) -> Result<MintedToken> {
+        caller.require(permission::TOKEN_EDIT)?;
+        let mut errors = Vec::new();
+        if new.name.trim().is_empty() || new.name.len() > MAX_NAME {
+            errors.push(FieldError { field: "name".into(), message: format!("must have 1 to {MAX_NAME} bytes") });
+        }
+        if new.permissions.is_empty() {
+            errors.push(FieldError { field: "permissions".into(), message: "needs at least one".into() });
+        }
+        for (index, wanted) in new.permissions.iter().enumerate() {
+            if wanted != permission::ALL && !permission::EACH.contains(&wanted.as_str()) {
+                let known = permission::EACH.join(", ");
+                errors.push(FieldError {
+                    field: format!("permissions[{index}]"),
+                    message: format!("'{wanted}' is none of: {known}, *"),
+                });
+            } else {
+                // Nobody gives what they do not have.
+                caller.require(wanted)?;
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::invalid_fields(errors));
+        }
+        self.mint(&caller.actor, &new).await
+    }
+
+    /// The administrator's token, if no token was ever made.
+    pub async fn first_token(&self) -> Result<Option<MintedToken>> {
+        if self.database().has_tokens().await? {
+            return Ok(None);
+        }
+        let new = NewToken { name: "admin".into(), permissions: vec![permission::ALL.into()], expires_at: None };
+        self.mint("first start", &new).await.map(Some)
     }
 
     /// Tokens that are not revoked.
-    pub async fn list_tokens(&self, _caller: &Caller) -> Result<Vec<TokenView>> {
-        todo!()
+    pub async fn list_tokens(&self, caller: &Caller) -> Result<Vec<TokenView>> {
+        caller.require(permission::TOKEN_EDIT)?;
+        Ok(self.database().tokens().await?)
     }
 
     /// Revokes a token at once.
-    pub async fn revoke_token(&self, _caller: &Caller, _id: TokenId) -> Result<()> {
-        todo!()
+    pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
+        caller.require(permission::TOKEN_EDIT)?;
+        self.database().revoke_token(&caller.actor, id).await.map_err(named("token", &id.to_string()))
     }
+
+    async fn mint(&self, actor: &str, new: &NewToken) -> Result<MintedToken> {
+        let random: [u8; SECRET_BYTES] = rand::random();
+        let secret = format!("{PREFIX}{}", hex::encode(random));
+        let token =
+            self.database().insert_token(actor, TokenId::generate(), new, &secret[..SHOWN], &hash(&secret)).await?;
+        Ok(MintedToken { token, secret })
+    }
+}
+
+/// A token has 256 random bits, so a plain hash keeps it as well as a slow one would.
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
 }

@@ -1,0 +1,136 @@
+//! What deployments and rollbacks share: a rollback is the deploy path with other inputs.
+
+use domain::deployment::{DeploymentKind, SchemaMode};
+use domain::ids::{DeploymentId, JobId};
+use domain::plan::{self, Plan};
+use domain::problem::ProblemType;
+use domain::view::JobView;
+use planner::Question;
+use store::{Enqueue, NewJob, StoredEnvironment, StoredRelease};
+
+use crate::environments::locked;
+use crate::releases::parse_version;
+use crate::{Caller, Control, Error, Result};
+
+/// What the caller gave along with a change.
+pub(crate) struct Consent<'a> {
+    pub(crate) reason: &'a str,
+    pub(crate) confirm: Option<&'a str>,
+    pub(crate) plan_digest: Option<&'a str>,
+}
+
+const MAX_REASON: usize = 2_000;
+
+impl Control {
+    pub(crate) async fn plan_change(
+        &self,
+        environment: &StoredEnvironment,
+        target: &StoredRelease,
+        kind: DeploymentKind,
+        schema: SchemaMode,
+    ) -> Result<Plan> {
+        let question = Question { kind, environment, target, schema };
+        Ok(plan::build(&planner::gather(self.database(), self.targets(), &question).await?))
+    }
+
+    /// Accepts the plan as a job, if nothing forbids it and the caller has said all that has to be said.
+    pub(crate) async fn start_change(
+        &self,
+        caller: &Caller,
+        environment: &StoredEnvironment,
+        plan: Plan,
+        consent: Consent<'_>,
+    ) -> Result<JobView> {
+        if !plan.is_runnable() {
+            return Err(Error::blocked(&plan));
+        }
+        require_consent(environment, &consent)?;
+        if consent.plan_digest.is_some_and(|digest| digest != plan.digest) {
+            return Err(Error::new(
+                ProblemType::CurrentMismatch,
+                "the plan is not the one that was shown: the world has changed since",
+            )
+            .with_hint(format!("backout plan --app {} --env {}", environment.application, environment.name)));
+        }
+        let new = NewJob {
+            job: JobId::generate(),
+            deployment: DeploymentId::generate(),
+            environment: environment.id,
+            plan: &plan,
+            actor: &caller.actor,
+            reason: consent.reason,
+        };
+        match self.database().enqueue(&new).await? {
+            Enqueue::Accepted => {
+                self.wake().queued().await;
+                Ok(self.database().job_view(new.job).await?)
+            }
+            Enqueue::Locked(holder) => Err(locked(holder)),
+            Enqueue::CurrentChanged => Err(Error::new(
+                ProblemType::CurrentMismatch,
+                "another deployment succeeded while this one was being planned",
+            )
+            .with_hint("backout status")),
+            Enqueue::Maintenance => {
+                Err(Error::new(ProblemType::EnvironmentLocked, "a person switched the maintenance page on")
+                    .with_hint("backout maintenance off"))
+            }
+        }
+    }
+
+    /// Fails unless the environment runs what the caller believes it runs.
+    pub(crate) async fn require_current(
+        &self,
+        environment: &StoredEnvironment,
+        expected: Option<&str>,
+    ) -> Result<Option<StoredRelease>> {
+        let current = match environment.current {
+            None => None,
+            Some(deployment) => {
+                let (release, _, _) = self.database().deployment_release(deployment).await?;
+                Some(self.database().release_by_id(release).await?)
+            }
+        };
+        let Some(expected) = expected else { return Ok(current) };
+        let expected = if expected == "none" { None } else { Some(parse_version(expected)?) };
+        if current.as_ref().map(|release| &release.version) == expected.as_ref() {
+            return Ok(current);
+        }
+        let shown = |version: Option<String>| version.unwrap_or_else(|| "nothing".to_owned());
+        Err(Error::new(
+            ProblemType::CurrentMismatch,
+            format!(
+                "'{}/{}' runs {}, not {}",
+                environment.application,
+                environment.name,
+                shown(current.map(|release| release.version.to_string())),
+                shown(expected.map(|version| version.to_string())),
+            ),
+        )
+        .with_hint(format!("backout status --app {}", environment.application)))
+    }
+}
+
+fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
+    if consent.reason.len() > MAX_REASON {
+        return Err(Error::new(ProblemType::InvalidField, format!("reason is longer than {MAX_REASON} bytes")));
+    }
+    if !environment.spec.protection.typed_confirmation {
+        return Ok(());
+    }
+    if consent.confirm != Some(environment.name.as_str()) {
+        return Err(Error::new(
+            ProblemType::ConfirmationRequired,
+            format!("'{}' is protected: send its name as 'confirm'", environment.name),
+        )
+        .with_hint(format!("\"confirm\": \"{}\"", environment.name)));
+    }
+    if consent.reason.trim().is_empty() {
+        return Err(Error::new(
+            ProblemType::ConfirmationRequired,
+            format!("'{}' is protected: a reason is needed", environment.name),
+        )
+        .with_hint("--reason 'why'"));
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Gives steps their drivers, scripts and opened secrets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use data_engine::{BackupReport, DataEngine, Scripts};
+use domain::environment::{DataStore, Engine, EnvValue, Host, VerificationProbe};
+use domain::ids::{BackupId, JobId, ReleaseId};
+use domain::ledger::MigrationRef;
+use planner::TargetError;
+use saga::{Held, StepError};
+use secrecy::SecretString;
+use steps::{OpenService, Provider};
+use store::{NewBackup, StoredEnvironment};
+
+use crate::releases::config_place;
+use crate::{Control, Error};
+
+pub(crate) struct StoreProvider {
+    control: Control,
+}
+
+impl StoreProvider {
+    pub(crate) fn new(control: Control) -> Arc<Self> {
+        Arc::new(Self { control })
+    }
+
+    async fn environment_of(&self, job: JobId) -> Result<StoredEnvironment, StepError> {
+        self.control.database().environment_of_job(job).await.map_err(from_store)
+    }
+
+    async fn host(&self, job: JobId, host: &str) -> Result<Host, StepError> {
+        let environment = self.environment_of(job).await?;
+        environment.spec.host(host).cloned().ok_or_else(|| gone("host", host))
+    }
+
+    async fn data_store(&self, job: JobId, store: &str) -> Result<(StoredEnvironment, DataStore), StepError> {
+        let environment = self.environment_of(job).await?;
+        let data_store = environment.spec.data_store(store).cloned().ok_or_else(|| gone("data store", store))?;
+        Ok((environment, data_store))
+    }
+}
+
+#[async_trait]
+impl Provider for StoreProvider {
+    async fn docker(&self, job: JobId, host: &str) -> Result<driver_docker::Engine, StepError> {
+        let host = self.host(job, host).await?;
+        self.control.targets().docker(&host).await.map_err(from_target)
+    }
+
+    async fn address(&self, job: JobId, host: &str) -> Result<String, StepError> {
+        let host = self.host(job, host).await?;
+        Ok(address_of(&host.docker))
+    }
+
+    async fn data_engine(&self, job: JobId, store: &str) -> Result<DataEngine, StepError> {
+        let (environment, store) = self.data_store(job, store).await?;
+        self.control.targets().data_engine(environment.id, &store).await.map_err(from_target)
+    }
+
+    async fn cache(&self, job: JobId, store: &str) -> Result<driver_redis::Target, StepError> {
+        let (environment, store) = self.data_store(job, store).await?;
+        self.control.targets().cache(environment.id, &store).await.map_err(from_target)
+    }
+
+    async fn scripts(&self, migrations: &[MigrationRef]) -> Result<Vec<Scripts>, StepError> {
+        let mut scripts = Vec::with_capacity(migrations.len());
+        for reference in migrations {
+            let stored = self.control.database().migration(reference.id).await.map_err(from_store)?;
+            // The plan's hashes are the ones that were approved; the stored bytes have to have them still.
+            if stored.reference != *reference || !stored.is_intact() {
+                return Err(StepError::permanent(format!(
+                    "the scripts of migration {} are not the ones that were registered",
+                    reference.version
+                ))
+                .with_hint("backout doctor"));
+            }
+            scripts.push(Scripts { reference: stored.reference, up: stored.up, down: stored.down });
+        }
+        Ok(scripts)
+    }
+
+    async fn service(&self, job: JobId, service: &str) -> Result<OpenService, StepError> {
+        let environment = self.environment_of(job).await?;
+        let service = environment.spec.service(service).cloned().ok_or_else(|| gone("service", service))?;
+        let mut env = BTreeMap::new();
+        for (key, value) in &service.env {
+            let text = match value {
+                EnvValue::Plain(text) => text.clone(),
+                EnvValue::Secret(sealed) => {
+                    let place = format!("services.{}.env.{key}", service.name);
+                    let opened = self.control.targets().open(environment.id, &place, sealed).map_err(from_seal)?;
+                    opened.expose().to_owned()
+                }
+            };
+            env.insert(key.clone(), SecretString::from(text));
+        }
+        Ok(OpenService { service, env })
+    }
+
+    async fn config(
+        &self,
+        job: JobId,
+        release: ReleaseId,
+        service: &str,
+    ) -> Result<BTreeMap<String, SecretString>, StepError> {
+        let environment = self.environment_of(job).await?;
+        let release = self.control.database().release_by_id(release).await.map_err(from_store)?;
+        let config = release.config.get(&environment.name).and_then(|services| services.get(service));
+        let mut opened = BTreeMap::new();
+        for (key, value) in config.into_iter().flatten() {
+            let text = match value {
+                EnvValue::Plain(text) => text.clone(),
+                EnvValue::Secret(sealed) => {
+                    let place = config_place(release.id, &environment.name, service, key);
+                    let keys = self.control.keys();
+                    keys.open(&place, sealed).map_err(from_seal)?.expose().to_owned()
+                }
+            };
+            opened.insert(key.clone(), SecretString::from(text));
+        }
+        Ok(opened)
+    }
+
+    async fn probes(&self, job: JobId) -> Result<Vec<VerificationProbe>, StepError> {
+        Ok(self.environment_of(job).await?.spec.probes)
+    }
+
+    async fn environment(&self, job: JobId) -> Result<String, StepError> {
+        let environment = self.environment_of(job).await?;
+        Ok(format!("{}/{}", environment.application, environment.name))
+    }
+
+    async fn maintenance_reason(&self, job: JobId) -> Result<String, StepError> {
+        Ok(self.control.database().job_view(job).await.map_err(from_store)?.reason)
+    }
+
+    async fn record_backup(
+        &self,
+        held: &Held,
+        step: u32,
+        store: &str,
+        engine: Engine,
+        report: &BackupReport,
+    ) -> Result<(), StepError> {
+        let new = NewBackup {
+            id: BackupId::generate(),
+            store: store.to_owned(),
+            engine,
+            path: report.path.display().to_string(),
+            bytes: report.bytes,
+            sha256: report.sha256.clone(),
+            begun_at: report.begun_at,
+        };
+        Ok(self.control.database().record_backup(held, step, &new).await?)
+    }
+
+    async fn backup_directory(&self, job: JobId, store: &str) -> Result<PathBuf, StepError> {
+        let environment = self.environment_of(job).await?;
+        let place = [environment.application.as_str(), environment.name.as_str(), store];
+        Ok(place.iter().fold(self.control.data_directory().join("backups"), |path, part| path.join(part)))
+    }
+}
+
+/// Where the ports of an engine's host answer.
+fn address_of(docker: &str) -> String {
+    let host_and_port = docker.strip_prefix("tcp://").unwrap_or("127.0.0.1");
+    host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host).to_owned()
+}
+
+fn gone(what: &str, name: &str) -> StepError {
+    StepError::permanent(format!("{what} '{name}' is no longer among the environment's settings"))
+        .with_hint("backout env set, with what the plan needs")
+}
+
+fn from_store(error: store::Error) -> StepError {
+    if error.is_unavailable() {
+        StepError::transient(error.to_string())
+    } else {
+        StepError::permanent(error.to_string())
+    }
+}
+
+fn from_target(error: TargetError) -> StepError {
+    match error {
+        TargetError::Unreachable(why) => StepError::transient(why),
+        TargetError::Unusable(why) => StepError::permanent(why),
+        TargetError::Sealed(error) => from_seal(error),
+    }
+}
+
+fn from_seal(error: store::SealError) -> StepError {
+    StepError::permanent(Error::from(error).detail).with_hint("backout doctor")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_of;
+
+    #[test]
+    fn ports_answer_where_the_engine_is() {
+        assert_eq!(address_of("unix:///run/docker.sock"), "127.0.0.1");
+        assert_eq!(address_of("tcp://10.0.0.7:2376"), "10.0.0.7");
+    }
+}

@@ -1,0 +1,101 @@
+//! Waking: whoever waits for work or for news hears of it at once in the same process, and through Redis
+//! in others. A lost wake-up costs a polling interval and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::JobId;
+use domain::problem::ProblemType;
+use futures::StreamExt;
+use secrecy::SecretString;
+use tokio::sync::{Notify, broadcast};
+
+use crate::error::{Error, Result};
+
+const CHANNEL: &str = "backout:wake";
+const QUEUE: &[u8] = b"queue";
+/// Wake-ups that a slow listener may fall behind; it then looks at the truth anyway.
+const BACKLOG: usize = 1024;
+
+pub(crate) struct Wake {
+    queue: Arc<Notify>,
+    jobs: broadcast::Sender<JobId>,
+    redis: Option<driver_redis::Target>,
+}
+
+impl Wake {
+    pub(crate) async fn new(redis: Option<&SecretString>) -> Result<Self> {
+        let queue = Arc::new(Notify::new());
+        let (jobs, _) = broadcast::channel(BACKLOG);
+        let redis = match redis {
+            None => None,
+            Some(url) => Some(driver_redis::Target::connect(url).await.map_err(|error| {
+                Error::new(ProblemType::Unavailable, format!("the Redis that wakes other processes: {error}"))
+            })?),
+        };
+        if let Some(redis) = &redis {
+            tokio::spawn(listen(redis.subscribe(CHANNEL), Arc::clone(&queue), jobs.clone()));
+        }
+        Ok(Self { queue, jobs, redis })
+    }
+
+    /// A job waits for a worker.
+    pub(crate) async fn queued(&self) {
+        self.queue.notify_one();
+        self.publish(QUEUE).await;
+    }
+
+    /// A job has news.
+    pub(crate) async fn job(&self, job: JobId) {
+        // No receiver is no error: nobody watches.
+        let _ = self.jobs.send(job);
+        self.publish(job.to_string().as_bytes()).await;
+    }
+
+    /// Returns when a job may be waiting, or after the polling interval.
+    pub(crate) async fn wait_for_queue(&self, poll: Duration) {
+        let _ = tokio::time::timeout(poll, self.queue.notified()).await;
+    }
+
+    /// Register interest *before* looking at the table, then wait on the receiver.
+    pub(crate) fn watch_jobs(&self) -> broadcast::Receiver<JobId> {
+        self.jobs.subscribe()
+    }
+
+    async fn publish(&self, message: &[u8]) {
+        if let Some(redis) = &self.redis
+            && let Err(error) = redis.publish(CHANNEL, message).await
+        {
+            tracing::debug!(%error, "other processes could not be woken; they poll");
+        }
+    }
+}
+
+/// Waits for news of one job until the deadline.
+pub(crate) async fn news_of(receiver: &mut broadcast::Receiver<JobId>, job: JobId, at_most: Duration) {
+    let news = async {
+        loop {
+            match receiver.recv().await {
+                Ok(news) if news != job => {}
+                // Lagged or closed: the table knows.
+                _ => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(at_most, news).await;
+}
+
+async fn listen(mut subscription: driver_redis::Subscription, queue: Arc<Notify>, jobs: broadcast::Sender<JobId>) {
+    while let Some(wake) = subscription.next().await {
+        match wake {
+            // Messages may have been missed: look.
+            driver_redis::Wake::Listening => queue.notify_one(),
+            driver_redis::Wake::Message(message) if message == QUEUE => queue.notify_one(),
+            driver_redis::Wake::Message(message) => {
+                if let Some(job) = std::str::from_utf8(&message).ok().and_then(|text| text.parse().ok()) {
+                    let _ = jobs.send(job);
+                }
+            }
+        }
+    }
+}

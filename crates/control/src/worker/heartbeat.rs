@@ -1,0 +1,70 @@
+//! The heartbeat: a thread, runtime and connection of its own, so that scripts, compression and hashing
+//! cannot starve it.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use domain::ids::WorkerId;
+use store::{Database, Heart};
+use tokio_util::sync::CancellationToken;
+
+/// Beats in the length of a lease: two may be lost without harm.
+const BEATS_PER_LEASE: u32 = 4;
+
+pub(super) struct Heartbeat {
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Heartbeat {
+    pub(super) fn start(database: Database, worker: WorkerId, lease: Duration) -> std::io::Result<Self> {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("backout-heartbeat".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = beat(&database, worker, lease / BEATS_PER_LEASE) => {}
+                    () = stopped.cancelled() => {}
+                }
+            });
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Stops at once; the lease runs out, or the worker says goodbye.
+    pub(super) fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the heartbeat's thread panicked");
+        }
+    }
+}
+
+async fn beat(database: &Database, worker: WorkerId, interval: Duration) {
+    let mut heart: Option<Heart> = None;
+    loop {
+        if heart.is_none() {
+            match database.heart().await {
+                Ok(connected) => heart = Some(connected),
+                Err(error) => tracing::warn!(worker.id = %worker, %error, "the heartbeat has no connection"),
+            }
+        }
+        if let Some(connected) = &mut heart {
+            match tokio::time::timeout(interval, connected.beat(worker)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(worker.id = %worker, %error, "a heartbeat failed");
+                    heart = None;
+                }
+                Err(_) => {
+                    tracing::warn!(worker.id = %worker, "a heartbeat got no answer in time");
+                    heart = None;
+                }
+            }
+        }
+        tokio::time::sleep(interval).await;
+    }
+}

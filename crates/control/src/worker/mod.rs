@@ -1,0 +1,204 @@
+//! The worker: claims jobs, drives them, and takes over what dead workers left.
+
+mod announce;
+mod heartbeat;
+mod lock_file;
+mod rescue;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::WorkerId;
+use domain::problem::ProblemType;
+use saga::{Abandoned, Held, Journal, Outcome};
+use store::WorkerRow;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::announce::Announcing;
+use self::heartbeat::Heartbeat;
+use self::lock_file::LockFile;
+use crate::provider::StoreProvider;
+use crate::{Control, Error, Result};
+
+/// How a worker works.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Where the worker's file lock lives; the same directory for all workers of a host.
+    pub lock_directory: PathBuf,
+    /// How many jobs run side by side.
+    pub slots: u16,
+    /// How long the heartbeat may stand still before another worker takes over.
+    pub lease: Duration,
+}
+
+/// Polling is the truth; wake-ups only make it faster.
+const POLL: Duration = Duration::from_secs(1);
+/// How long a job whose journal could not be written rests before it is tried again.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// A running worker.
+pub struct Worker {
+    id: WorkerId,
+    control: Control,
+    stop: CancellationToken,
+    abandon: CancellationToken,
+    drivers: TaskTracker,
+    loops: Vec<JoinHandle<()>>,
+    heartbeat: Heartbeat,
+    _lock: LockFile,
+}
+
+impl Worker {
+    /// Registers a worker and starts to claim jobs.
+    pub async fn start(control: &Control, settings: WorkerSettings) -> Result<Self> {
+        let id = WorkerId::generate();
+        let lock = LockFile::take(&settings.lock_directory, id).map_err(|error| {
+            let detail = format!("the worker's lock file in {}: {error}", settings.lock_directory.display());
+            Error::new(ProblemType::Internal, detail)
+        })?;
+        let row = WorkerRow { id, host: lock_file::host(), lock_file: lock.path().display().to_string() };
+        control.database().register_worker(&row).await?;
+        let heartbeat = Heartbeat::start(control.database().clone(), id, settings.lease).map_err(|error| {
+            Error::new(ProblemType::Internal, format!("the heartbeat's thread could not be started: {error}"))
+        })?;
+        let (stop, abandon, drivers) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let journal = Arc::new(Announcing::new(control.clone()));
+        let runner = Runner {
+            control: control.clone(),
+            journal,
+            factory: Arc::new(steps::Factory::new(StoreProvider::new(control.clone()))),
+            slots: Arc::new(Semaphore::new(usize::from(settings.slots.max(1)))),
+            drivers: drivers.clone(),
+            stop: stop.clone(),
+            abandon: abandon.clone(),
+        };
+        let loops = vec![
+            tokio::spawn(claim(runner.clone(), id)),
+            tokio::spawn(rescue::run(runner, row, settings.lease)),
+            tokio::spawn(expire_keys(control.clone(), stop.clone())),
+        ];
+        tracing::info!(worker.id = %id, "worker started");
+        Ok(Self { id, control: control.clone(), stop, abandon, drivers, loops, heartbeat, _lock: lock })
+    }
+
+    /// Stops between steps, waiting at most `within`; what has not stopped by then is left to other workers.
+    pub async fn shutdown(self, within: Duration) {
+        self.stop.cancel();
+        for task in self.loops {
+            if let Err(error) = task.await {
+                tracing::error!(worker.id = %self.id, %error, "a loop of the worker ended badly");
+            }
+        }
+        self.drivers.close();
+        if tokio::time::timeout(within, self.drivers.wait()).await.is_err() {
+            tracing::warn!(worker.id = %self.id, "jobs did not stop in time; other workers take them over");
+            self.abandon.cancel();
+            self.drivers.wait().await;
+        }
+        self.heartbeat.stop();
+        if let Err(error) = self.control.database().end_worker(self.id).await {
+            tracing::warn!(worker.id = %self.id, %error, "the worker could not say goodbye; its lease will run out");
+        }
+    }
+}
+
+/// What it takes to drive a job.
+#[derive(Clone)]
+struct Runner {
+    control: Control,
+    journal: Arc<Announcing>,
+    factory: Arc<steps::Factory>,
+    slots: Arc<Semaphore>,
+    drivers: TaskTracker,
+    stop: CancellationToken,
+    /// Drops what runs, wherever it stands.
+    abandon: CancellationToken,
+}
+
+impl Runner {
+    /// Drives a claimed job in a task of its own, holding one of the slots.
+    fn spawn(&self, held: Held, permit: tokio::sync::OwnedSemaphorePermit) {
+        let runner = self.clone();
+        self.drivers.spawn(async move {
+            tokio::select! {
+                () = runner.drive(held) => {}
+                () = runner.abandon.cancelled() => {}
+            }
+            drop(permit);
+        });
+    }
+
+    async fn drive(&self, held: Held) {
+        self.control.wake().job(held.job).await;
+        loop {
+            let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
+            match saga::drive(journal, self.factory.as_ref(), held, self.stop.clone()).await {
+                Ok(Outcome::Rests(state)) => {
+                    tracing::info!(job.id = %held.job, job.state = state.as_str(), "job rests");
+                    break;
+                }
+                Ok(Outcome::Stopped) => {
+                    if let Err(error) = self.control.database().give_back(&held).await {
+                        tracing::warn!(job.id = %held.job, %error, "job could not be given back; it will be taken over");
+                    }
+                    self.control.wake().queued().await;
+                    break;
+                }
+                Err(Abandoned::FenceLost) => {
+                    tracing::warn!(job.id = %held.job, fence = held.fence, "job was taken over by another worker");
+                    break;
+                }
+                // We hold it still: whoever else could go on needs the same database.
+                Err(Abandoned::Journal(error)) => {
+                    tracing::error!(job.id = %held.job, %error, "journal failed; the job goes on when it answers");
+                    tokio::select! {
+                        () = tokio::time::sleep(JOURNAL_PAUSE) => {}
+                        () = self.stop.cancelled() => break,
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn claim(runner: Runner, worker: WorkerId) {
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&runner.slots).acquire_owned() => permit,
+            () = runner.stop.cancelled() => return,
+        };
+        let Ok(permit) = permit else { return };
+        match runner.control.database().claim(worker, 1).await {
+            Ok(claimed) => {
+                if let Some(held) = claimed.into_iter().next() {
+                    runner.spawn(held, permit);
+                    continue;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "jobs could not be claimed"),
+        }
+        drop(permit);
+        tokio::select! {
+            () = runner.control.wake().wait_for_queue(POLL) => {}
+            () = runner.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Old answers to idempotency keys go away in small batches.
+async fn expire_keys(control: Control, stop: CancellationToken) {
+    const PAUSE: Duration = Duration::from_mins(10);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(error) = control.database().expire_keys().await {
+            tracing::warn!(%error, "old idempotency keys could not be deleted");
+        }
+    }
+}

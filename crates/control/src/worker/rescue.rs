@@ -1,0 +1,113 @@
+//! Taking over: jobs whose worker is dead on this host, said goodbye, or stopped beating.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::WorkerId;
+use store::{Orphan, WorkerRow};
+use tokio::time::Instant;
+
+use super::Runner;
+use super::lock_file::owner_is_dead;
+
+/// How often other workers are looked at.
+const LOOK: Duration = Duration::from_millis(400);
+
+pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
+    let mut watch = Watch::new(lease);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = runner.stop.cancelled() => return,
+        }
+        let held = match runner.control.database().held_by_others(me.id).await {
+            Ok(held) => held,
+            Err(error) => {
+                tracing::warn!(%error, "other workers' jobs could not be read");
+                // Beats that could not be seen do not count as missing.
+                watch.forget();
+                continue;
+            }
+        };
+        watch.keep_only(&held);
+        for orphan in held {
+            let dead =
+                orphan.ended || (orphan.owner.host == me.host && owner_is_dead(Path::new(&orphan.owner.lock_file)));
+            if !dead && !watch.stands_still(orphan.owner.id, orphan.beat, Instant::now()) {
+                continue;
+            }
+            let Ok(permit) = Arc::clone(&runner.slots).try_acquire_owned() else { continue };
+            take(&runner, me.id, &orphan, dead, permit).await;
+        }
+    }
+}
+
+async fn take(runner: &Runner, me: WorkerId, orphan: &Orphan, dead: bool, permit: tokio::sync::OwnedSemaphorePermit) {
+    match runner.control.database().take_over(me, orphan, dead).await {
+        Ok(Some(held)) => {
+            tracing::warn!(job.id = %held.job, fence = held.fence, worker.lost = %orphan.owner.id, dead, "job taken over");
+            runner.spawn(held, permit);
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(job.id = %orphan.job, %error, "job could not be taken over"),
+    }
+}
+
+/// The beats of other workers, as they change on this process's own clock.
+struct Watch {
+    lease: Duration,
+    seen: HashMap<WorkerId, (u64, Instant)>,
+}
+
+impl Watch {
+    fn new(lease: Duration) -> Self {
+        Self { lease, seen: HashMap::new() }
+    }
+
+    /// Whether the counter has stood still for the lease's length while we watched.
+    fn stands_still(&mut self, worker: WorkerId, beat: u64, now: Instant) -> bool {
+        match self.seen.get(&worker) {
+            Some((last, since)) if *last == beat => now.duration_since(*since) >= self.lease,
+            _ => {
+                self.seen.insert(worker, (beat, now));
+                false
+            }
+        }
+    }
+
+    fn keep_only(&mut self, held: &[Orphan]) {
+        self.seen.retain(|worker, _| held.iter().any(|orphan| orphan.owner.id == *worker));
+    }
+
+    fn forget(&mut self) {
+        self.seen.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_lost_only_after_its_beat_stood_still_for_the_whole_lease() {
+        let mut watch = Watch::new(Duration::from_secs(10));
+        let (worker, start) = (WorkerId::generate(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(!watch.stands_still(worker, 1, at(0)));
+        assert!(!watch.stands_still(worker, 1, at(9)));
+        assert!(!watch.stands_still(worker, 2, at(11)), "it beat in between");
+        assert!(!watch.stands_still(worker, 2, at(20)));
+        assert!(watch.stands_still(worker, 2, at(21)));
+    }
+
+    #[test]
+    fn what_could_not_be_seen_does_not_count() {
+        let mut watch = Watch::new(Duration::from_secs(10));
+        let (worker, start) = (WorkerId::generate(), Instant::now());
+        assert!(!watch.stands_still(worker, 1, start));
+        watch.forget();
+        assert!(!watch.stands_still(worker, 1, start + Duration::from_mins(1)));
+    }
+}
