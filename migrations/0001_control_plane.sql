@@ -17,7 +17,9 @@ CREATE TABLE IF NOT EXISTS environments (
   revision BIGINT UNSIGNED NOT NULL DEFAULT 1,
   current_deployment_id BINARY(16) NULL,
   active_job_id BINARY(16) NULL,
+  -- Set while a person keeps the maintenance page on.
   maintenance_reason TEXT NULL,
+  maintenance_job_id BINARY(16) NULL,
   created_at DATETIME(6) NOT NULL,
   updated_at DATETIME(6) NOT NULL,
   UNIQUE KEY environments_name (application_id, name),
@@ -131,7 +133,7 @@ CREATE TABLE IF NOT EXISTS deployments (
   KEY deployments_release (release_id),
   CONSTRAINT deployments_environment FOREIGN KEY (environment_id) REFERENCES environments (id),
   CONSTRAINT deployments_release FOREIGN KEY (release_id) REFERENCES releases (id),
-  CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback')),
+  CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off')),
   CONSTRAINT deployments_result CHECK (result IN ('running', 'succeeded', 'failed'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

@@ -52,6 +52,20 @@ impl Control {
             )
             .with_hint(format!("backout plan --app {} --env {}", environment.application, environment.name)));
         }
+        self.accept(caller, environment, plan, consent).await
+    }
+
+    /// Accepts the plan as a job, if nothing forbids it.
+    pub(crate) async fn accept(
+        &self,
+        caller: &Caller,
+        environment: &StoredEnvironment,
+        plan: Plan,
+        consent: Consent<'_>,
+    ) -> Result<JobView> {
+        if !plan.is_runnable() {
+            return Err(Error::blocked(&plan));
+        }
         let new = NewJob {
             job: JobId::generate(),
             deployment: DeploymentId::generate(),
@@ -71,10 +85,12 @@ impl Control {
                 "another deployment succeeded while this one was being planned",
             )
             .with_hint("backout status")),
-            Enqueue::Maintenance => {
-                Err(Error::new(ProblemType::EnvironmentLocked, "a person switched the maintenance page on")
-                    .with_hint("backout maintenance off"))
+            Enqueue::Closed => {
+                let detail = "a person keeps the maintenance page on";
+                Err(Error::new(ProblemType::EnvironmentLocked, detail).with_hint("backout maintenance off"))
             }
+            Enqueue::Open => Err(Error::new(ProblemType::EnvironmentLocked, "the maintenance page is not on")
+                .with_hint("backout status")),
         }
     }
 

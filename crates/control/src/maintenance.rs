@@ -1,33 +1,46 @@
-//! The maintenance page, switched by a person.
+//! The maintenance page, switched by a person. A job like any other: it survives the death of its worker.
 
+use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::problem::ProblemType;
-use domain::view::{EnvironmentView, MaintenanceRequest};
+use domain::view::{JobView, MaintenanceRequest};
 
+use crate::change::Consent;
 use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
-    /// Stops the services and shows the page in their place.
+    /// Stops the services and shows the page in their place, until a person takes it away.
     pub async fn maintenance_on(
         &self,
         caller: &Caller,
         application: &str,
         environment: &str,
-        _request: MaintenanceRequest,
-    ) -> Result<EnvironmentView> {
-        caller.require(permission::MAINTENANCE)?;
-        self.environment(application, environment).await?;
-        Err(Error::new(ProblemType::Internal, "maintenance by hand is not there yet"))
+        request: MaintenanceRequest,
+    ) -> Result<JobView> {
+        self.switch(caller, application, environment, DeploymentKind::MaintenanceOn, &request.reason).await
     }
 
-    /// Takes the page away and starts the services again.
-    pub async fn maintenance_off(
+    /// Takes the page away and starts the services again, as they were.
+    pub async fn maintenance_off(&self, caller: &Caller, application: &str, environment: &str) -> Result<JobView> {
+        self.switch(caller, application, environment, DeploymentKind::MaintenanceOff, "").await
+    }
+
+    async fn switch(
         &self,
         caller: &Caller,
         application: &str,
         environment: &str,
-    ) -> Result<EnvironmentView> {
+        kind: DeploymentKind,
+        reason: &str,
+    ) -> Result<JobView> {
         caller.require(permission::MAINTENANCE)?;
-        self.environment(application, environment).await?;
-        Err(Error::new(ProblemType::Internal, "maintenance by hand is not there yet"))
+        let stored = self.environment(application, environment).await?;
+        let Some(current) = self.require_current(&stored, None).await? else {
+            let detail = format!("nothing has been deployed to '{application}/{environment}' yet");
+            return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_hint("backout deploy VERSION"));
+        };
+        let plan = self.plan_change(&stored, &current, kind, SchemaMode::Keep).await?;
+        // Showing a page is its own confirmation: it loses nothing and is undone by one command.
+        let consent = Consent { reason, confirm: Some(&stored.name), plan_digest: None };
+        self.accept(caller, &stored, plan, consent).await
     }
 }

@@ -11,6 +11,10 @@ pub enum DeploymentKind {
     Deploy,
     /// Going back, to a release that ran before.
     Rollback,
+    /// A person shows the maintenance page in the application's place.
+    MaintenanceOn,
+    /// A person lets the application answer again.
+    MaintenanceOff,
 }
 
 /// How a deployment ended.
@@ -55,5 +59,10 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-words!(DeploymentKind { Deploy = "deploy", Rollback = "rollback" });
+words!(DeploymentKind {
+    Deploy = "deploy",
+    Rollback = "rollback",
+    MaintenanceOn = "maintenance_on",
+    MaintenanceOff = "maintenance_off",
+});
 words!(DeploymentResult { Running = "running", Succeeded = "succeeded", Failed = "failed" });

@@ -95,6 +95,8 @@ codes! {
     ContainerDrifted = "container-drifted" / Warning,
     /// The maintenance image is not on a host: requests are refused meanwhile.
     MaintenanceImageMissing = "maintenance-image-missing" / Blocker,
+    /// The environment's settings name no maintenance page.
+    MaintenancePageUnset = "maintenance-page-unset" / Blocker,
     /// Neither version may run meanwhile: requests are not answered by the application.
     MaintenanceWindow = "maintenance-window" / Warning,
     /// Requests reach the target while it is still being verified: there is no gateway in front.

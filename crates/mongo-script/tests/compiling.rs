@@ -1,4 +1,5 @@
 //! What compiling tells about a script without a server.
+#![expect(clippy::expect_used, reason = "a test ends at the first surprise, also in its helpers")]
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
 //! What operations say about their effect.
+#![expect(clippy::expect_used, reason = "a test ends at the first surprise, also in its helpers")]
 
 use mongo_script::{Compiled, Effect, IndexReference, Operation, Settings, compile};
 use serde_json::json;

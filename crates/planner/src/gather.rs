@@ -72,6 +72,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         images,
         containers,
         stores: store_facts,
+        maintenance: environment.maintenance_job,
         durations,
     })
 }
@@ -99,11 +100,13 @@ async fn ask_host(
         let mut containers = Vec::new();
         for service in &services {
             let found = engine.inspect(&service.container).await.map_err(|error| error.to_string())?;
-            containers.push(found.map_or(ContainerState::Absent, |container| ContainerState::Present {
-                image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
-                ours: container["Config"]["Labels"]["io.backout.environment"]
-                    .as_str()
-                    .is_some_and(|label| label == label_of(question.environment)),
+            containers.push(found.map_or(ContainerState::Absent, |container| {
+                ContainerState::Present {
+                    image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
+                    ours: container["Config"]["Labels"]["io.backout.environment"]
+                        .as_str()
+                        .is_some_and(|label| label == label_of(question.environment)),
+                }
             }));
         }
         Ok::<_, String>((images, containers))
@@ -158,9 +161,9 @@ async fn ask_store(
     };
     let answer = match store.engine {
         Engine::Redis => within_deadline(ask_cache(targets, environment, store)).await.map(|version| (version, None)),
-        Engine::MariaDb | Engine::MongoDb => {
-            within_deadline(ask_database(targets, environment, store)).await.map(|(version, schema)| (version, Some(schema)))
-        }
+        Engine::MariaDb | Engine::MongoDb => within_deadline(ask_database(targets, environment, store))
+            .await
+            .map(|(version, schema)| (version, Some(schema))),
     };
     match answer {
         Ok((version, schema)) => {

@@ -64,13 +64,19 @@ impl Targets {
                     .await
                     .map_err(|error| classify(error.is_transient(), &error))?,
             ),
-            Engine::Redis => return Err(TargetError::Unusable(format!("'{}' is a cache, it has no schema", store.name))),
+            Engine::Redis => {
+                return Err(TargetError::Unusable(format!("'{}' is a cache, it has no schema", store.name)));
+            }
         };
         Ok(DataEngine::new(store.name.clone(), target, Arc::new(self.database.clone())))
     }
 
     /// The cache of that name.
-    pub async fn cache(&self, environment: EnvironmentId, store: &DataStore) -> Result<driver_redis::Target, TargetError> {
+    pub async fn cache(
+        &self,
+        environment: EnvironmentId,
+        store: &DataStore,
+    ) -> Result<driver_redis::Target, TargetError> {
         let url = self.url(environment, store)?;
         driver_redis::Target::connect(&url).await.map_err(|error| classify(error.is_transient(), &error))
     }

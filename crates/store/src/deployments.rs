@@ -40,8 +40,10 @@ pub enum Enqueue {
     Locked(JobId),
     /// The environment runs something else than the plan starts from.
     CurrentChanged,
-    /// A person switched the maintenance page on.
-    Maintenance,
+    /// A person keeps the maintenance page on.
+    Closed,
+    /// The maintenance page is not on.
+    Open,
 }
 
 impl Database {
@@ -64,8 +66,9 @@ impl Database {
         if current != new.plan.from_deployment {
             return Ok(Enqueue::CurrentChanged);
         }
-        if environment.try_get::<Option<String>, _>("maintenance_reason")?.is_some() {
-            return Ok(Enqueue::Maintenance);
+        let closed = environment.try_get::<Option<String>, _>("maintenance_reason")?.is_some();
+        if closed != (new.plan.kind == DeploymentKind::MaintenanceOff) {
+            return Ok(if closed { Enqueue::Closed } else { Enqueue::Open });
         }
         insert_deployment(&mut tx, new).await?;
         insert_job(&mut tx, new).await?;
@@ -80,6 +83,8 @@ impl Database {
             action: match new.plan.kind {
                 DeploymentKind::Deploy => "deployment.start",
                 DeploymentKind::Rollback => "rollback.start",
+                DeploymentKind::MaintenanceOn => "maintenance.on",
+                DeploymentKind::MaintenanceOff => "maintenance.off",
             },
             subject: format!("{}/{}", new.plan.application, new.plan.environment),
             detail: json!({
@@ -134,7 +139,7 @@ impl Database {
         let id: Option<uuid::Uuid> = sqlx::query_scalar(
             "SELECT d.release_id FROM deployments d \
              JOIN releases target ON target.id = d.release_id JOIN releases now ON now.id = ? \
-             WHERE d.environment_id = ? AND d.result = 'succeeded' AND target.sort_key < now.sort_key \
+             WHERE d.environment_id = ? AND d.result = 'succeeded' AND d.kind IN ('deploy', 'rollback') AND target.sort_key < now.sort_key \
              AND NOT EXISTS (SELECT 1 FROM deployments b JOIN deployments f ON f.id = b.from_deployment_id \
                WHERE b.environment_id = d.environment_id AND b.kind = 'rollback' AND b.result = 'succeeded' \
                AND f.release_id = d.release_id AND b.id > d.id) \

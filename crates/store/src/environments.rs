@@ -35,12 +35,14 @@ pub struct StoredEnvironment {
     pub active_job: Option<JobId>,
     /// Why a person switched the maintenance page on.
     pub maintenance: Option<String>,
+    /// The job that showed it.
+    pub maintenance_job: Option<JobId>,
     /// When it was last edited.
     pub updated_at: DateTime<Utc>,
 }
 
 const COLUMNS: &str = "SELECT e.id, e.application_id, a.name AS application, e.name, e.spec, e.revision, \
-     e.current_deployment_id, e.active_job_id, e.maintenance_reason, e.updated_at \
+     e.current_deployment_id, e.active_job_id, e.maintenance_reason, e.maintenance_job_id, e.updated_at \
      FROM environments e JOIN applications a ON a.id = e.application_id";
 
 impl Database {
@@ -147,30 +149,6 @@ impl Database {
         let items = rows.iter().map(stored).collect::<Result<Vec<_>>>()?;
         Ok(cursor.page(items, |item| item.name.clone()))
     }
-
-    /// Notes that a person switched the maintenance page on (with the reason) or off.
-    pub async fn set_maintenance(
-        &self,
-        actor: &str,
-        environment: &StoredEnvironment,
-        reason: Option<&str>,
-    ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE environments SET maintenance_reason = ? WHERE id = ?")
-            .bind(reason)
-            .bind(environment.id.0)
-            .execute(&mut *tx)
-            .await?;
-        let entry = AuditEntry {
-            actor,
-            action: if reason.is_some() { "maintenance.on" } else { "maintenance.off" },
-            subject: format!("{}/{}", environment.application, environment.name),
-            detail: json!({ "reason": reason }),
-        };
-        audit::append(&mut tx, self.keys(), &entry).await?;
-        tx.commit().await?;
-        Ok(())
-    }
 }
 
 async fn reserve_ports(connection: &mut MySqlConnection, id: EnvironmentId, spec: &EnvironmentSpec) -> Result<()> {
@@ -203,6 +181,7 @@ fn stored(row: &MySqlRow) -> Result<StoredEnvironment> {
         current: row.try_get::<Option<_>, _>("current_deployment_id")?.map(DeploymentId),
         active_job: row.try_get::<Option<_>, _>("active_job_id")?.map(JobId),
         maintenance: row.try_get("maintenance_reason")?,
+        maintenance_job: row.try_get::<Option<_>, _>("maintenance_job_id")?.map(JobId),
         updated_at: time(row, "updated_at")?,
     })
 }

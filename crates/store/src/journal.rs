@@ -239,10 +239,19 @@ pub(crate) async fn move_job(
     .bind(job.0)
     .execute(&mut *connection)
     .await?;
+    // What runs changes with a release; the maintenance page only stands in front of it.
     sqlx::query(
         "UPDATE environments e JOIN jobs j ON j.environment_id = e.id SET e.active_job_id = NULL, \
-         e.current_deployment_id = IF(?, j.deployment_id, e.current_deployment_id) WHERE j.id = ?",
+         e.current_deployment_id = IF(? AND j.kind IN ('deploy', 'rollback'), j.deployment_id, e.current_deployment_id), \
+         e.maintenance_reason = CASE WHEN ? AND j.kind = 'maintenance_on' THEN j.reason \
+           WHEN ? AND j.kind = 'maintenance_off' THEN NULL ELSE e.maintenance_reason END, \
+         e.maintenance_job_id = CASE WHEN ? AND j.kind = 'maintenance_on' THEN j.id \
+           WHEN ? AND j.kind = 'maintenance_off' THEN NULL ELSE e.maintenance_job_id END WHERE j.id = ?",
     )
+    .bind(succeeded)
+    .bind(succeeded)
+    .bind(succeeded)
+    .bind(succeeded)
     .bind(succeeded)
     .bind(job.0)
     .execute(&mut *connection)

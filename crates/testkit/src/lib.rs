@@ -7,6 +7,7 @@
 //! This crate is a development dependency only, so its errors are `anyhow` errors meant for a
 //! person who reads a failed test.
 
+mod backout;
 mod blocking;
 mod docker;
 mod images;
@@ -19,7 +20,9 @@ pub mod proxy;
 mod redis;
 mod scratch;
 pub mod wait;
+pub mod world;
 
+pub use backout::Backout;
 pub use docker::{Docker, shared_docker};
 pub use images::static_binary;
 pub use mariadb::{MariaDb, shared_mariadb};
@@ -31,3 +34,4 @@ pub use proxy::{ChaosProxy, Upstream};
 pub use redis::{Redis, shared_redis};
 pub use scratch::Scratch;
 pub use wait::eventually;
+pub use world::World;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::Version;
 use crate::deployment::{DeploymentKind, SchemaMode};
 use crate::environment::{Engine, EnvironmentSpec};
-use crate::ids::{DeploymentId, ReleaseId};
+use crate::ids::{DeploymentId, JobId, ReleaseId};
 use crate::ledger::MigrationRef;
 use crate::release::{GitRefs, SchemaRange, ServiceConfig};
 
@@ -32,6 +32,8 @@ pub struct Facts {
     pub containers: Vec<ContainerFacts>,
     /// The data stores, by name.
     pub stores: BTreeMap<String, StoreFacts>,
+    /// The job that switched the maintenance page on for a person, if it is on.
+    pub maintenance: Option<JobId>,
     /// Typical duration of past steps by name, milliseconds.
     pub durations: BTreeMap<String, u64>,
 }

@@ -3,6 +3,8 @@
 mod build;
 mod difference;
 mod facts;
+mod layout;
+mod problems;
 mod schema;
 mod step_spec;
 

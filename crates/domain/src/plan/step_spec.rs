@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::Version;
 use crate::environment::Engine;
-use crate::ids::{DeploymentId, ReleaseId};
+use crate::ids::{DeploymentId, JobId, ReleaseId};
 use crate::ledger::MigrationRef;
 
 /// A service's container on one host.
@@ -120,6 +120,13 @@ pub enum StepSpec {
         /// Port of the service.
         port: u16,
     },
+    /// Starts the container again that an earlier job stopped and kept.
+    ResumeService {
+        /// Which container.
+        at: ServiceAt,
+        /// The job that stopped it.
+        stopped_by: JobId,
+    },
     /// Creates and starts the container of the target release, with its configuration.
     StartService {
         /// Which container.
@@ -170,6 +177,7 @@ impl StepSpec {
             Self::MigrateUp { .. } => "migrate_up",
             Self::FlushCache { .. } => "flush_cache",
             Self::MaintenanceOff { .. } => "maintenance_off",
+            Self::ResumeService { .. } => "resume_service",
             Self::StartService { .. } => "start_service",
             Self::CheckHealth { .. } => "check_health",
             Self::Verify { .. } => "verify",
@@ -188,6 +196,7 @@ impl StepSpec {
             Self::StopService { at }
             | Self::MaintenanceOn { at, .. }
             | Self::MaintenanceOff { at, .. }
+            | Self::ResumeService { at, .. }
             | Self::StartService { at, .. }
             | Self::CheckHealth { at, .. } => at.to_string(),
         }

@@ -45,6 +45,16 @@ impl Target {
         Ok(!self.list(what, command).await?.is_empty())
     }
 
+    /// Whether the collection compares texts by rules of its own.
+    pub(crate) async fn has_collation(&self, collection: &str) -> Result<bool> {
+        let what = format!("reading the options of {collection}");
+        let command = doc! { "listCollections": 1, "filter": { "name": collection } };
+        let found = self.list(&what, command).await?;
+        Ok(found
+            .iter()
+            .any(|found| found.get_document("options").is_ok_and(|options| options.contains_key("collation"))))
+    }
+
     /// Removes a collection of ours for good, such as one that kept what is no longer needed.
     pub async fn drop_kept(&self, keep: &str) -> Result<()> {
         let what = format!("dropping {keep}");

@@ -136,6 +136,8 @@ impl Target {
         max_passes: u32,
     ) -> Result<Unset> {
         let job = FieldJob::new(self, collection, filter, fields, keep)?;
+        // Under a collation of the collection's own, texts that differ can count as equal.
+        let collated = self.has_collation(collection).await?;
         let mut unset = Unset::default();
         while unset.passes < max_passes {
             unset.passes += 1;
@@ -143,7 +145,7 @@ impl Target {
             let mut found = 0;
             while let Some(page) = pages.next().await? {
                 found += job.copy(&page).await?;
-                unset.values += job.unset(&page).await?;
+                unset.values += job.unset(&page, collated).await?;
             }
             if found == 0 {
                 return Ok(unset);
@@ -160,7 +162,7 @@ impl Target {
         let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
         let mut restored = Restored::default();
         while let Some(page) = pages.next().await? {
-            let current = self.by_id(collection, &page, Some(job.projection())).await?;
+            let current = self.by_id(collection, &page, Some(job.outer_projection())).await?;
             let mut statements = Vec::new();
             for copy in &page {
                 for path in &job.paths {
@@ -255,6 +257,16 @@ impl<'a> FieldJob<'a> {
             .collect()
     }
 
+    /// The fields at the beginning of the paths, whole: a path's own projection leaves out a text or
+    /// number that stands in its way.
+    fn outer_projection(&self) -> Document {
+        self.paths
+            .iter()
+            .filter_map(|path| path.dotted().split('.').next())
+            .map(|field| (field.to_owned(), Bson::Int32(1)))
+            .collect()
+    }
+
     fn values<'d>(&self, document: &'d Document) -> Result<Vec<(&FieldPath, &'d Bson)>> {
         let mut values = Vec::new();
         for path in &self.paths {
@@ -284,20 +296,37 @@ impl<'a> FieldJob<'a> {
     }
 
     /// Removes the values of a page that has just been copied and says how many went.
-    async fn unset(&self, page: &[Document]) -> Result<u64> {
+    async fn unset(&self, page: &[Document], collated: bool) -> Result<u64> {
         let mut statements = Vec::new();
         for document in page {
             for (path, value) in self.values(document)? {
                 let mut filter = by_id(document);
-                // Compared as an expression: a plain comparison also finds the value inside an array.
-                let now = format!("${}", path.dotted());
-                filter.insert("$expr", doc! { "$eq": [now, { "$literal": value.clone() }] });
-                statements.push(doc! { "q": filter, "u": { "$unset": { path.dotted(): "" } } });
+                filter.extend(still_holds(path, value));
+                let mut statement = doc! { "q": filter, "u": { "$unset": { path.dotted(): "" } } };
+                if collated {
+                    statement.insert("collation", doc! { "locale": "simple" });
+                }
+                statements.push(statement);
             }
         }
         let what = format!("removing fields of {}", self.collection);
         self.target.update_all(&what, self.collection, statements).await
     }
+}
+
+/// A condition that holds while a document has this very value at the path. A plain comparison finds
+/// the value inside an array as well, so the type is asked for too; `$expr` compares arrays as a
+/// whole, but no index helps it.
+fn still_holds(path: &FieldPath, value: &Bson) -> Document {
+    if matches!(value, Bson::Array(_)) {
+        let now = format!("${}", path.dotted());
+        return doc! { "$expr": { "$eq": [now, { "$literal": value.clone() }] } };
+    }
+    let kind = match value {
+        Bson::MinKey => -1,
+        other => other.element_type() as i32,
+    };
+    doc! { path.dotted(): { "$eq": value.clone(), "$type": kind, "$not": { "$type": "array" } } }
 }
 
 fn restoring(copy: &Document, path: &FieldPath, value: &Bson) -> Document {
@@ -321,10 +350,14 @@ fn by_id(document: &Document) -> Document {
 }
 
 fn id_key(document: &Document) -> String {
-    document.get("_id").map_or_else(String::new, |id| id.clone().into_canonical_extjson().to_string())
+    document.get("_id").map_or_else(String::new, text)
 }
 
-/// Equal in value, type and order of fields; not-a-number equals itself.
+/// Equal in value, type and order of fields (which `==` does not look at); not-a-number equals itself.
 fn same(a: &Bson, b: &Bson) -> bool {
-    a == b || a.clone().into_canonical_extjson().to_string() == b.clone().into_canonical_extjson().to_string()
+    text(a) == text(b)
+}
+
+fn text(value: &Bson) -> String {
+    value.clone().into_canonical_extjson().to_string()
 }

@@ -5,6 +5,7 @@
 //! with [`OWN_PREFIX`]; they are left out of fingerprints and archives.
 
 mod archive;
+mod archive_format;
 mod collections;
 mod error;
 mod fields;
@@ -18,7 +19,8 @@ mod schema;
 mod target;
 mod value;
 
-pub use archive::{Archive, verify};
+pub use archive::Archive;
+pub use archive_format::verify;
 pub use error::{Error, Result};
 pub use keep::{Kept, Restored, Unset, Verified};
 pub use keep_documents::Overwrite;

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const LOCKS: &str = "backout_locks";
+/// How often taking a lock is tried when others insert its document at the same moment.
+const ATTEMPTS: u32 = 5;
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,22 +43,24 @@ impl Target {
     pub async fn acquire_lock(&self, name: &str, owner: &str, fence: i64, ttl: Duration) -> Result<Acquired> {
         let what = format!("taking lock {name}");
         let command = take_command(name, owner, fence, ttl);
-        let reply = match self.write(&what, command.clone(), SHORT).await {
-            // Two who insert the document at once: the second finds it on another try.
-            Err(error) if error.code() == Some(11000) => self.write(&what, command, SHORT).await?,
-            reply => reply?,
-        };
-        let found = reply.get_document("value").map_err(|_| Error::protocol(&what, "the reply holds no lock"))?;
-        let holder = Holder {
-            owner: found.get_str("owner").unwrap_or_default().into(),
-            fence: found.get_i64("fence").unwrap_or_default(),
-            expires_at_ms: found.get_datetime("expires_at").map_or(0, |time| time.timestamp_millis()),
-        };
-        if holder.owner == owner && holder.fence == fence {
-            Ok(Acquired::Yes(holder))
-        } else {
-            Ok(Acquired::HeldBy(holder))
+        for _ in 0..ATTEMPTS {
+            let reply = match self.write(&what, command.clone(), SHORT).await {
+                // Several insert the document at once: the others find it on another try.
+                Err(error) if error.code() == Some(11000) => continue,
+                reply => reply?,
+            };
+            // SecantusDB answers that race with no document instead.
+            let Ok(found) = reply.get_document("value") else {
+                continue;
+            };
+            let holder = holder(found);
+            return if holder.owner == owner && holder.fence == fence {
+                Ok(Acquired::Yes(holder))
+            } else {
+                Ok(Acquired::HeldBy(holder))
+            };
         }
+        Err(Error::protocol(&what, "the server shows no lock"))
     }
 
     /// Lets a lock that is held last `ttl` from now. [`Error::LockLost`] if it is no longer held.
@@ -86,6 +90,14 @@ impl Target {
     }
 }
 
+fn holder(lock: &Document) -> Holder {
+    Holder {
+        owner: lock.get_str("owner").unwrap_or_default().into(),
+        fence: lock.get_i64("fence").unwrap_or_default(),
+        expires_at_ms: lock.get_datetime("expires_at").map_or(0, |time| time.timestamp_millis()),
+    }
+}
+
 fn in_future(ttl: Duration) -> Document {
     let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
     doc! { "$add": ["$$NOW", ttl] }
@@ -95,7 +107,9 @@ fn in_future(ttl: Duration) -> Document {
 /// decision is in the pipeline, since a filter with `$expr` cannot insert.
 fn take_command(name: &str, owner: &str, fence: i64, ttl: Duration) -> Document {
     let same_owner = doc! { "$eq": ["$owner", { "$literal": owner }] };
-    let expired = doc! { "$lte": [{ "$ifNull": ["$expires_at", DateTime::from_millis(0)] }, "$$NOW"] };
+    let until = doc! { "$ifNull": ["$expires_at", DateTime::from_millis(0)] };
+    // As numbers: SecantusDB takes `$$NOW` for equal to every stored date.
+    let expired = doc! { "$lte": [{ "$toLong": until }, { "$toLong": "$$NOW" }] };
     let take = doc! { "$cond": [
         same_owner,
         { "$lte": [{ "$ifNull": ["$fence", fence] }, fence] },

@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use tokio::sync::mpsc;
 
 use crate::{
-    archive::{CollectionHeader, Line, archive_error, read_lines},
+    archive_format::{CollectionHeader, Line, archive_error, read_lines},
     error::{Error, Result},
     target::{LONG, SHORT, Target},
     value,
@@ -40,7 +40,7 @@ impl Target {
     /// changed. Not atomic: after an error some collections may be there and others not, and
     /// [`Existing::Replace`] starts over. Collections that the archive does not hold are left alone.
     pub async fn restore(&self, path: &Path, sha256: &str, existing: Existing) -> Result<Loaded> {
-        let collections = crate::archive::verify(path, sha256).await?;
+        let collections = crate::archive_format::verify(path, sha256).await?;
         if existing == Existing::Refuse {
             for name in collections.keys() {
                 if self.exists(name).await? {

@@ -31,10 +31,10 @@ const PRELUDE: [&str; 5] = [
 
 pub(super) fn run(source: &Source, settings: &Settings, host: Option<HostLine>) -> Result<Finished, ScriptError> {
     let watch = Arc::new(Watch::default());
-    let runtime = Runtime::new().map_err(broken)?;
+    let runtime = Runtime::new().map_err(|error| broken(&error))?;
     runtime.set_memory_limit(settings.limits.memory_bytes);
     runtime.set_max_stack_size(INTERPRETER_STACK_BYTES);
-    let context = Context::full(&runtime).map_err(broken)?;
+    let context = Context::full(&runtime).map_err(|error| broken(&error))?;
     let bridge = Bridge::new(&settings.limits, host, Arc::clone(&watch));
     let bridge = Rc::new(RefCell::new(bridge));
     watch_time(&runtime, &watch, settings.limits.time);
@@ -57,7 +57,7 @@ pub(super) fn run(source: &Source, settings: &Settings, host: Option<HostLine>) 
     Ok(std::mem::take(&mut bridge.finished))
 }
 
-fn broken(error: rquickjs::Error) -> ScriptError {
+fn broken(error: &rquickjs::Error) -> ScriptError {
     ScriptError::new(ErrorKind::Internal, format!("the interpreter: {error}"))
 }
 
@@ -142,6 +142,6 @@ fn explain<'js>(ctx: &Ctx<'js>, caught: CaughtError<'js>, settings: &Settings) -
         CaughtError::Error(rquickjs::Error::WouldBlock) => {
             ScriptError::new(ErrorKind::Thrown, "the script waits for something that never happens")
         }
-        CaughtError::Error(error) => broken(error),
+        CaughtError::Error(error) => broken(&error),
     }
 }

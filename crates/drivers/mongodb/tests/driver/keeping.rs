@@ -104,7 +104,7 @@ async fn removing_can_be_resumed_after_a_part_of_it_without_losing_copies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_written_while_they_are_removed_are_kept_or_reported() {
     let target = target("keep").await;
-    let many: Vec<Value> = (0..300).map(|id| json!({"_id": int(id), "hidden": int(0)})).collect();
+    let many: Vec<Value> = (0..60).map(|id| json!({"_id": int(id), "hidden": int(0)})).collect();
     insert(&target, "pages", json!(many)).await;
     let writer = target.clone();
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
@@ -112,7 +112,7 @@ async fn fields_written_while_they_are_removed_are_kept_or_reported() {
         let mut round = 0;
         while matches!(stopped.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty)) {
             round += 1;
-            set(&writer, round % 300, json!({"$inc": {"hidden": int(1000)}})).await;
+            set(&writer, round % 60, json!({"$inc": {"hidden": int(1000)}})).await;
         }
     });
     let hidden = vec!["hidden".to_owned()];
@@ -122,7 +122,7 @@ async fn fields_written_while_they_are_removed_are_kept_or_reported() {
     assert!(matches!(outcome, Ok(_) | Err(Error::StillChanging { passes: 3, .. })), "{outcome:?}");
     let settled = target.unset_where_equal("pages", &json!({}), &hidden, KEEP, 3).await.unwrap();
     assert!(settled.passes <= 2);
-    assert_eq!(target.kept(KEEP).await.unwrap().documents, 300);
+    assert_eq!(target.kept(KEEP).await.unwrap().documents, 60);
     assert_eq!(target.count("pages", &json!({"hidden": {"$exists": true}})).await.unwrap(), 0);
 }
 
@@ -141,6 +141,27 @@ async fn more_documents_than_a_page_holds_are_kept() {
     assert_eq!(unset.values, 600);
     let restored = target.restore_fields(KEEP, "pages", &hidden).await.unwrap();
     assert_eq!(restored.restored, 600);
+}
+
+#[tokio::test]
+async fn values_of_every_type_go_and_come_back() {
+    let target = target("keep").await;
+    let values = json!([
+        int(1), {"$numberLong": "1"}, {"$numberDouble": "1.0"}, {"$numberDecimal": "1.10"}, "", null, false,
+        {"$date": {"$numberLong": "5"}}, {"$oid": "65a1b2c3d4e5f60718293a4b"}, {"$minKey": 1}, {"$maxKey": 1},
+        {"$regularExpression": {"pattern": "^a", "options": "i"}}, {"$timestamp": {"t": 1, "i": 2}},
+        {"$binary": {"base64": "aGk=", "subType": "00"}}, {"$code": "x"}, {"a": {"b": [int(1)]}}, [], [[int(1)], int(1)],
+    ]);
+    let documents_with = |values: &Value| {
+        let values = values.as_array().unwrap().iter().enumerate();
+        values.map(|(id, value)| json!({"_id": int(i32::try_from(id).unwrap()), "v": value})).collect::<Vec<Value>>()
+    };
+    insert(&target, "pages", json!(documents_with(&values))).await;
+    let field = vec!["v".to_owned()];
+    let unset = target.unset_where_equal("pages", &json!({}), &field, KEEP, 3).await.unwrap();
+    assert_eq!(unset, Unset { values: 18, passes: 2 });
+    target.restore_fields(KEEP, "pages", &field).await.unwrap();
+    assert_eq!(documents(&target, "pages").await, documents_with(&values));
 }
 
 #[tokio::test]

@@ -1,0 +1,33 @@
+# Two commands do everything: `make demo` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup examples build demo test lint doc clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Install what this machine lacks
+	@scripts/setup
+
+examples: ## Build the static programs that images are made of
+	@scripts/build-examples
+
+build: ## Build everything
+	@cargo build --quiet --workspace --bins
+
+demo: setup examples build ## Show the main job on real servers and leave it running (ONCE=1: end by itself)
+	@ONCE=$(ONCE) target/debug/backout-demo
+
+lint: ## Check formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+doc: ## Build the documentation of the code
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+test: setup examples lint doc build ## Run every check
+	cargo test --workspace --quiet
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf examples/cms-backend/target docker/maintenance-page/target

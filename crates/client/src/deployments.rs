@@ -1,0 +1,36 @@
+//! Deployments: history, and the way forward.
+
+use domain::plan::Plan;
+use domain::view::{DeployRequest, DeploymentView, JobView, Page};
+
+use crate::call::Call;
+use crate::{Client, PageRequest, Result};
+
+impl Client {
+    /// The plan that a deployment would carry out; blockers stand in its findings.
+    pub async fn plan_deployment(&self, application: &str, environment: &str, request: &DeployRequest) -> Result<Plan> {
+        let dry = DeployRequest { dry_run: true, ..request.clone() };
+        self.fetch(Call::post(self.environment(application, environment, &["deployments"]), &dry)?).await
+    }
+
+    /// Starts a deployment.
+    pub async fn start_deployment(
+        &self,
+        application: &str,
+        environment: &str,
+        request: &DeployRequest,
+    ) -> Result<JobView> {
+        let wet = DeployRequest { dry_run: false, ..request.clone() };
+        self.fetch(Call::post(self.environment(application, environment, &["deployments"]), &wet)?).await
+    }
+
+    /// Deployments, newest first.
+    pub async fn list_deployments(
+        &self,
+        application: &str,
+        environment: &str,
+        page: &PageRequest,
+    ) -> Result<Page<DeploymentView>> {
+        self.fetch_with(self.environment(application, environment, &["deployments"]), page).await
+    }
+}

@@ -1,0 +1,146 @@
+//! A job's events as they happen, without a gap over lost connections.
+
+use std::time::{Duration, Instant};
+
+use domain::ids::JobId;
+use domain::view::JobEventView;
+use futures::stream::{BoxStream, try_unfold};
+use reqwest::{Response, StatusCode};
+
+use crate::call::Call;
+use crate::http::{read, reason};
+use crate::sse::Parser;
+use crate::{Client, Error, Result};
+
+/// A service that says nothing for so long, not even a comment, is taken for gone.
+const SILENCE: Duration = Duration::from_secs(45);
+const HEADERS: Duration = Duration::from_secs(30);
+/// How long the service may be away before the stream gives up.
+const AWAY: Duration = Duration::from_mins(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+impl Client {
+    /// The job's events after the given one (0 for all), until the job rests: ended, or stuck.
+    ///
+    /// A lost connection is taken up again where it broke off, for up to two minutes of absence.
+    pub fn job_events(&self, id: JobId, after: u64) -> BoxStream<'static, Result<JobEventView>> {
+        let follower =
+            Follower { client: self.clone(), id, after, response: None, parser: Parser::default(), away: None };
+        let events =
+            try_unfold(
+                follower,
+                |mut follower| async move { Ok(follower.next().await?.map(|event| (event, follower))) },
+            );
+        Box::pin(events)
+    }
+}
+
+struct Follower {
+    client: Client,
+    id: JobId,
+    after: u64,
+    response: Option<Response>,
+    parser: Parser,
+    away: Option<Away>,
+}
+
+struct Away {
+    since: Instant,
+    pause: Duration,
+}
+
+enum Heard {
+    Bytes,
+    /// The job rests, and everything was seen.
+    Nothing,
+    Lost(String),
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Option<JobEventView>> {
+        loop {
+            while let Some(event) = self.parser.pop() {
+                match event.name.as_str() {
+                    "job" | "step" | "progress" => {
+                        let event: JobEventView = serde_json::from_str(&event.data)
+                            .map_err(|error| self.odd(format!("an event cannot be read: {error}")))?;
+                        // What came before the connection was lost may come twice.
+                        if event.seq > self.after {
+                            self.after = event.seq;
+                            return Ok(Some(event));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            match self.listen().await? {
+                Heard::Bytes => self.away = None,
+                Heard::Nothing => return Ok(None),
+                Heard::Lost(reason) => {
+                    self.response = None;
+                    self.pause(reason).await?;
+                }
+            }
+        }
+    }
+
+    async fn listen(&mut self) -> Result<Heard> {
+        let response = if let Some(response) = &mut self.response {
+            response
+        } else {
+            self.parser.reset();
+            match self.connect().await? {
+                Ok(response) if response.status() == StatusCode::NO_CONTENT => return Ok(Heard::Nothing),
+                Ok(response) => self.response.insert(response),
+                Err(reason) => return Ok(Heard::Lost(reason)),
+            }
+        };
+        match tokio::time::timeout(SILENCE, response.chunk()).await {
+            Ok(Ok(Some(bytes))) => {
+                self.parser.push(&bytes).map_err(|_| self.odd("an event is too long".to_owned()))?;
+                Ok(Heard::Bytes)
+            }
+            // Whether the job rests is told to who comes back.
+            Ok(Ok(None)) => Ok(Heard::Lost("the stream of events ended".to_owned())),
+            Ok(Err(error)) => Ok(Heard::Lost(reason(&error))),
+            Err(_) => Ok(Heard::Lost(format!("it was silent for {} s", SILENCE.as_secs()))),
+        }
+    }
+
+    async fn connect(&self) -> Result<std::result::Result<Response, String>> {
+        let call = Call::get(self.client.job(self.id, &["events"]))
+            .header("accept", "text/event-stream".to_owned())
+            .header("last-event-id", self.after.to_string());
+        let response = match tokio::time::timeout(HEADERS, self.client.request(&call).send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Ok(Err(reason(&error))),
+            Err(_) => return Ok(Err("it did not answer in time".to_owned())),
+        };
+        if response.status().is_success() {
+            return Ok(Ok(response));
+        }
+        match tokio::time::timeout(HEADERS, read(response)).await {
+            Ok(Ok(raw)) => {
+                let error = raw.failure();
+                if error.is_transient() || raw.status >= 500 { Ok(Err(error.to_string())) } else { Err(error) }
+            }
+            Ok(Err(_)) | Err(_) => Ok(Err("its refusal could not be read".to_owned())),
+        }
+    }
+
+    async fn pause(&mut self, reason: String) -> Result<()> {
+        let away = self.away.get_or_insert_with(|| Away { since: Instant::now(), pause: FIRST_PAUSE });
+        if away.since.elapsed() > AWAY {
+            return Err(self.client.unreachable(reason));
+        }
+        let pause = away.pause;
+        away.pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    fn odd(&self, detail: String) -> Error {
+        Error::Protocol { url: self.client.job(self.id, &["events"]).to_string(), detail }
+    }
+}

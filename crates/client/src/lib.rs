@@ -1,0 +1,29 @@
+//! Typed client of the REST API, used by the command line and by the tests.
+//!
+//! One method for each use case of the control plane. Every call has a time limit and a size limit; calls that
+//! may be sent twice without harm are repeated a few times when the connection is lost.
+
+mod applications;
+mod call;
+mod data_stores;
+mod deployments;
+mod envelope;
+mod environments;
+mod error;
+mod events;
+mod health;
+mod http;
+mod jobs;
+mod maintenance;
+mod page;
+mod releases;
+mod rollbacks;
+mod sse;
+mod tokens;
+
+pub use error::{Error, Problem, Result};
+pub use health::{Dependency, Readiness};
+pub use http::{Client, Settings};
+pub use jobs::JobFilter;
+pub use page::PageRequest;
+pub use releases::ReleaseFilter;

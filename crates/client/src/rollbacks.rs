@@ -1,0 +1,26 @@
+//! Rollbacks: the way back.
+
+use domain::plan::Plan;
+use domain::view::{JobView, RollbackRequest};
+
+use crate::call::Call;
+use crate::{Client, Result};
+
+impl Client {
+    /// The plan that a rollback would carry out; blockers stand in its findings.
+    pub async fn plan_rollback(&self, application: &str, environment: &str, request: &RollbackRequest) -> Result<Plan> {
+        let dry = RollbackRequest { dry_run: true, ..request.clone() };
+        self.fetch(Call::post(self.environment(application, environment, &["rollbacks"]), &dry)?).await
+    }
+
+    /// Starts a rollback.
+    pub async fn start_rollback(
+        &self,
+        application: &str,
+        environment: &str,
+        request: &RollbackRequest,
+    ) -> Result<JobView> {
+        let wet = RollbackRequest { dry_run: false, ..request.clone() };
+        self.fetch(Call::post(self.environment(application, environment, &["rollbacks"]), &wet)?).await
+    }
+}

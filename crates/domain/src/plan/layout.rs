@@ -1,0 +1,282 @@
+//! The order of steps.
+
+use super::PlannedStep;
+use super::facts::{ContainerState, Facts, ImageState};
+use super::schema::{SchemaDecision, StoreMove};
+use super::step_spec::{Precondition, ServiceAt, StepSpec};
+use crate::environment::{Engine, Service};
+use crate::finding::{Code, Finding};
+use crate::ledger::{Direction, MigrationRef};
+
+pub(super) struct Steps<'a> {
+    facts: &'a Facts,
+    steps: Vec<PlannedStep>,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(facts: &'a Facts) -> Self {
+        Self { facts, steps: Vec::new() }
+    }
+
+    fn add(&mut self, spec: StepSpec, after: &[u32]) -> u32 {
+        let id = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        let mut depends_on = after.to_vec();
+        depends_on.sort_unstable();
+        depends_on.dedup();
+        let expected_ms = self.facts.durations.get(spec.name()).copied();
+        self.steps.push(PlannedStep { id, depends_on, spec, destroys: Vec::new(), preserves: Vec::new(), expected_ms });
+        id
+    }
+
+    /// Preflight, backups, then either migrations while the old version serves, or a window in which no
+    /// version runs: stop, page, migrations, page off; then start, health, verification, clean-up.
+    pub(super) fn change_release(
+        mut self,
+        schema: &SchemaDecision,
+        findings: &mut Vec<Finding>,
+    ) -> (Vec<PlannedStep>, u32) {
+        let facts = self.facts;
+        let places = places(facts);
+        let preflight = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
+        let mut before_stop = vec![preflight];
+        let mut backed_up: Vec<&str> = Vec::new();
+        for change in &schema.moves {
+            if !backed_up.contains(&change.store.as_str()) {
+                backed_up.push(&change.store);
+                let spec = StepSpec::Backup { store: change.store.clone(), engine: change.engine };
+                before_stop.push(self.add(spec, &[preflight]));
+            }
+        }
+        if !schema.needs_window {
+            let online = self.migrate(&schema.moves, &before_stop);
+            before_stop.extend(online);
+        }
+        let retired: Vec<&Place> = places.iter().filter(|place| place.exists).collect();
+        let stops: Vec<(&Place, u32)> = retired
+            .iter()
+            .map(|place| (*place, self.add(StepSpec::StopService { at: place.at.clone() }, &before_stop)))
+            .collect();
+        let mut before_start: Vec<u32> = before_stop.iter().copied().chain(stops.iter().map(|(_, id)| *id)).collect();
+        let mut pages = Vec::new();
+        if schema.needs_window {
+            findings.push(Finding::new(Code::MaintenanceWindow, [("environment", &facts.environment)]));
+            if let Some(page) = &facts.spec.maintenance {
+                for (place, stop) in &stops {
+                    let spec = StepSpec::MaintenanceOn {
+                        at: place.at.clone(),
+                        image: page.image.clone(),
+                        port: place.service.port,
+                    };
+                    pages.push((*place, page, self.add(spec, &[*stop])));
+                }
+            }
+            let behind_pages: Vec<u32> =
+                before_start.iter().copied().chain(pages.iter().map(|(_, _, id)| *id)).collect();
+            before_start.extend(self.migrate(&schema.moves, &behind_pages));
+        }
+        before_start.extend(self.flush(&stops));
+        for (place, page, on) in &pages {
+            let spec =
+                StepSpec::MaintenanceOff { at: place.at.clone(), image: page.image.clone(), port: place.service.port };
+            let after: Vec<u32> = before_start.iter().copied().chain([*on]).collect();
+            let off = self.add(spec, &after);
+            before_start.push(off);
+        }
+        let mut healthy = Vec::new();
+        for place in &places {
+            if let Some(start) = self.start(place, &before_start) {
+                healthy.push(self.add(
+                    StepSpec::CheckHealth {
+                        at: place.at.clone(),
+                        port: place.service.port,
+                        path: place.service.health.path.clone(),
+                        deadline_seconds: place.service.health.deadline_seconds,
+                    },
+                    &[start],
+                ));
+            }
+        }
+        if !facts.spec.probes.is_empty() && !places.is_empty() {
+            findings.push(Finding::new(Code::TrafficBeforeVerification, [("environment", &facts.environment)]));
+        }
+        let verify = self.add(
+            StepSpec::Verify {
+                version: facts.target.version.clone(),
+                from_deployment: facts.current.as_ref().map(|current| current.deployment),
+            },
+            if healthy.is_empty() { &before_start } else { &healthy },
+        );
+        let retired = retired.iter().map(|place| place.at.clone()).collect();
+        self.add(StepSpec::Finish { retired }, &[verify]);
+        (self.steps, verify)
+    }
+
+    /// Stops every service and shows the page in its place.
+    pub(super) fn close(mut self) -> (Vec<PlannedStep>, u32) {
+        let facts = self.facts;
+        let places = places(facts);
+        let mut last = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
+        let preflight = last;
+        for place in places.iter().filter(|place| place.exists) {
+            let stop = self.add(StepSpec::StopService { at: place.at.clone() }, &[preflight]);
+            if let Some(page) = &facts.spec.maintenance {
+                let spec = StepSpec::MaintenanceOn {
+                    at: place.at.clone(),
+                    image: page.image.clone(),
+                    port: place.service.port,
+                };
+                last = self.add(spec, &[stop]);
+            }
+        }
+        (self.steps, last)
+    }
+
+    /// Takes the page away and starts what was stopped, as it was.
+    pub(super) fn reopen(mut self) -> (Vec<PlannedStep>, u32) {
+        let facts = self.facts;
+        let mut healthy = Vec::new();
+        if let (Some(stopped_by), Some(page)) = (facts.maintenance, &facts.spec.maintenance) {
+            for place in places(facts) {
+                let at = place.at;
+                let (image, port) = (page.image.clone(), place.service.port);
+                let off = self.add(StepSpec::MaintenanceOff { at: at.clone(), image, port }, &[]);
+                let resume = self.add(StepSpec::ResumeService { at: at.clone(), stopped_by }, &[off]);
+                healthy.push(self.check_health(at, place.service, resume));
+            }
+        }
+        let verify = self.add(verify(facts), &healthy);
+        (self.steps, verify)
+    }
+
+    fn check_health(&mut self, at: ServiceAt, service: &Service, after: u32) -> u32 {
+        let spec = StepSpec::CheckHealth {
+            at,
+            port: service.port,
+            path: service.health.path.clone(),
+            deadline_seconds: service.health.deadline_seconds,
+        };
+        self.add(spec, &[after])
+    }
+
+    /// One step a data store and direction; downs of a store come before its ups, stores go side by side.
+    fn migrate(&mut self, moves: &[StoreMove], after: &[u32]) -> Vec<u32> {
+        let mut ids: Vec<u32> = Vec::new();
+        let mut previous: Option<(&str, u32)> = None;
+        for change in moves {
+            let migrations: Vec<MigrationRef> =
+                change.migrations.iter().map(|migration| migration.reference.clone()).collect();
+            let (store, engine) = (change.store.clone(), change.engine);
+            let spec = match change.direction {
+                Direction::Down => StepSpec::MigrateDown { store, engine, migrations },
+                Direction::Up => StepSpec::MigrateUp { store, engine, migrations },
+            };
+            let mut after = after.to_vec();
+            after.extend(previous.filter(|(store, _)| *store == change.store).map(|(_, id)| id));
+            let id = self.add(spec, &after);
+            let scripts = change.migrations.iter().map(|migration| match change.direction {
+                Direction::Down => &migration.down,
+                Direction::Up => &migration.up,
+            });
+            if let Some(step) = self.steps.last_mut() {
+                for script in scripts {
+                    step.destroys.extend(script.destroys.iter().cloned());
+                    step.preserves.extend(script.preserves.iter().cloned());
+                }
+            }
+            previous = Some((&change.store, id));
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// Caches are flushed while no version runs, so that none of the old one's entries survive it.
+    fn flush(&mut self, stops: &[(&Place<'_>, u32)]) -> Vec<u32> {
+        let facts = self.facts;
+        let after: Vec<u32> = stops.iter().map(|(_, id)| *id).chain([0]).collect();
+        facts
+            .spec
+            .data_stores
+            .iter()
+            .filter(|store| store.engine == Engine::Redis && !store.flush.is_empty())
+            .map(|store| {
+                let spec = StepSpec::FlushCache { store: store.name.clone(), patterns: store.flush.clone() };
+                self.add(spec, &after)
+            })
+            .collect()
+    }
+
+    fn start(&mut self, place: &Place<'_>, after: &[u32]) -> Option<u32> {
+        let facts = self.facts;
+        let image = facts.target.images.get(&place.service.name)?;
+        let image_id = facts.images.iter().find_map(|fact| match &fact.state {
+            ImageState::Present(id) if fact.host == place.at.host && fact.reference == *image => Some(id.clone()),
+            _ => None,
+        });
+        let spec = StepSpec::StartService {
+            at: place.at.clone(),
+            release: facts.target.id,
+            image: image.clone(),
+            image_id: image_id.unwrap_or_default(),
+            config_sha256: facts.target.config_sha256.get(&place.service.name).cloned().unwrap_or_default(),
+        };
+        Some(self.add(spec, after))
+    }
+}
+
+struct Place<'a> {
+    at: ServiceAt,
+    service: &'a Service,
+    exists: bool,
+}
+
+fn places(facts: &Facts) -> Vec<Place<'_>> {
+    facts
+        .spec
+        .services
+        .iter()
+        .flat_map(|service| service.hosts.iter().map(move |host| (service, host)))
+        .map(|(service, host)| Place {
+            at: ServiceAt { host: host.clone(), service: service.name.clone(), container: service.container.clone() },
+            service,
+            exists: facts.containers.iter().any(|fact| {
+                fact.host == *host
+                    && fact.service == service.name
+                    && matches!(fact.state, ContainerState::Present { .. })
+            }),
+        })
+        .collect()
+}
+
+fn preconditions(facts: &Facts, places: &[Place<'_>]) -> Vec<Precondition> {
+    let images = facts.images.iter().filter_map(|image| match &image.state {
+        ImageState::Present(id) => Some(Precondition::Image {
+            host: image.host.clone(),
+            reference: image.reference.clone(),
+            image_id: id.clone(),
+        }),
+        _ => None,
+    });
+    let containers = places.iter().map(|place| Precondition::Container {
+        at: place.at.clone(),
+        image_id: facts.containers.iter().find_map(|fact| match &fact.state {
+            ContainerState::Present { image_id, .. }
+                if fact.host == place.at.host && fact.service == place.at.service =>
+            {
+                Some(image_id.clone())
+            }
+            _ => None,
+        }),
+    });
+    let ledgers = facts.target.schema.iter().filter_map(|(name, schema)| {
+        let applied = facts.stores.get(name)?.applied.as_ref().ok()?;
+        Some(Precondition::Ledger { store: name.clone(), engine: schema.engine, applied: applied.clone() })
+    });
+    images.chain(containers).chain(ledgers).collect()
+}
+
+fn verify(facts: &Facts) -> StepSpec {
+    StepSpec::Verify {
+        version: facts.target.version.clone(),
+        from_deployment: facts.current.as_ref().map(|current| current.deployment),
+    }
+}

@@ -1,0 +1,111 @@
+//! The shipped binary, run as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::Launch;
+use crate::{ReservedPort, Scratch, Server, blocking};
+
+/// The first start installs a private database server.
+const START_WAIT: Duration = Duration::from_mins(1);
+const ASK_WAIT: Duration = Duration::from_secs(2);
+
+/// `backout serve` with a data directory of its own.
+#[derive(Debug)]
+pub struct Backout {
+    server: Server,
+    scratch: Scratch,
+    port: ReservedPort,
+    token: String,
+}
+
+impl Backout {
+    /// Starts it with the embedded database, and with these variables in its environment besides.
+    pub fn serve(environment: &[(&str, &str)]) -> Result<Self> {
+        let scratch = Scratch::new("backout")?;
+        let port = ReservedPort::new()?;
+        let mut launch = Launch::new(binary()?, scratch.path().join("serve.log"))
+            .arg("serve")
+            .env("BACKOUT_DATA_DIRECTORY", scratch.path().join("data"))
+            .env("BACKOUT_LISTEN", port.address().to_string())
+            .env("LC_ALL", "C");
+        for (name, value) in environment {
+            launch = launch.env(name, value);
+        }
+        let mut backout = Self { server: Server::spawn(launch)?, scratch, port, token: String::new() };
+        backout.wait_ready()?;
+        backout.token = backout.printed_token()?;
+        Ok(backout)
+    }
+
+    /// Starts it again on the same data directory after [`Server::kill9`] or a stop.
+    pub fn restart(&self) -> Result<()> {
+        self.server.respawn()?;
+        self.wait_ready()
+    }
+
+    /// The process.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The administrator's token, as it was printed at the first start.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where the API answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.port.address())
+    }
+
+    /// A directory that lives as long as this value.
+    pub fn directory(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The command line, ready to speak to this service.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command
+            .args(arguments)
+            .env("BACKOUT_URL", self.url())
+            .env("BACKOUT_TOKEN", &self.token)
+            .env("XDG_CONFIG_HOME", self.scratch.path());
+        Ok(command)
+    }
+
+    fn wait_ready(&self) -> Result<()> {
+        let url = format!("{}/health/ready", self.url());
+        self.server.wait_ready(START_WAIT, || {
+            blocking::run(async {
+                let client = reqwest::Client::builder().timeout(ASK_WAIT).build()?;
+                client.get(&url).send().await?.error_for_status()?;
+                Ok(())
+            })
+        })
+    }
+
+    fn printed_token(&self) -> Result<String> {
+        let log = std::fs::read_to_string(self.server.log())?;
+        let start = log.find("bko_").context("`backout serve` printed no token")?;
+        let token: String = log[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        ensure!(token.len() > 20, "`backout serve` printed no whole token");
+        Ok(token)
+    }
+}
+
+/// The binary of the profile that this program was built with.
+fn binary() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    for directory in here.ancestors().skip(1).take(2) {
+        let candidate = directory.join("backout");
+        if candidate.is_file() {
+            return Ok(candidate);
+        }
+    }
+    bail!("the backout binary is not built beside {}: run `cargo build`", here.display())
+}
