@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testkit::{Backout, World};
+use testkit::{Backout, Site, World};
 
 use crate::show::Show;
 
@@ -20,10 +20,10 @@ async fn main() -> Result<()> {
     show.act("demo.start", []);
     let world = World::start().await?;
     let backout = Backout::serve(&[])?;
-    let stage = Stage { show, world, backout };
-    stage.show.say("demo.servers", [("mongodb", stage.world.mongo.kind())]);
+    let stage = Stage { show, site: world.site(APP)?, backout };
+    stage.show.say("demo.servers", [("mongodb", world.mongo.kind())]);
 
-    stage.register().await?;
+    stage.register()?;
     stage.deploy().await?;
     let proof = stage.let_users_work().await?;
     stage.break_the_new_version().await?;
@@ -32,9 +32,9 @@ async fn main() -> Result<()> {
     stage.leave_running(once).await
 }
 
-struct Stage {
+struct Stage<'a> {
     show: Show,
-    world: World,
+    site: Site<'a>,
     backout: Backout,
 }
 
@@ -43,12 +43,12 @@ struct Proof {
     users: [(i64, String); 2],
 }
 
-impl Stage {
+impl Stage<'_> {
     /// Makes application, environment and three releases known, as CI and an operator would.
-    async fn register(&self) -> Result<()> {
+    fn register(&self) -> Result<()> {
         self.show.act("demo.register", []);
         let settings = self.backout.directory().join("production.json");
-        std::fs::write(&settings, serde_json::to_vec_pretty(&self.world.environment())?)?;
+        std::fs::write(&settings, serde_json::to_vec_pretty(&self.site.environment())?)?;
         self.run(&["app", "create", APP])?;
         self.run(&["env", "create", ENVIRONMENT, "-f", text(&settings)?])?;
         let files = testkit::world::VERSIONS.map(release_file);
@@ -72,7 +72,7 @@ impl Stage {
     async fn create_articles(&self) -> Result<()> {
         for title in ["Backups", "Rollbacks"] {
             let (status, _) =
-                self.world.ask("POST", "/api/v1/articles", Some(&json!({ "title": title, "body": title }))).await?;
+                self.site.ask("POST", "/api/v1/articles", Some(&json!({ "title": title, "body": title }))).await?;
             ensure!(status < 300, "the article could not be written: {status}");
         }
         Ok(())
@@ -83,7 +83,7 @@ impl Stage {
         self.show.act("demo.users", []);
         let mut users = Vec::new();
         for id in [1, 2] {
-            let (status, answer) = self.world.ask("POST", &format!("/api/v1/users/{id}/2fa"), None).await?;
+            let (status, answer) = self.site.ask("POST", &format!("/api/v1/users/{id}/2fa"), None).await?;
             ensure!(status < 300, "user {id} could not turn the second factor on: {status} {answer}");
             let fingerprint = self.fingerprint(id).await?.context("the secret has no fingerprint")?;
             let id_text = id.to_string();
@@ -96,8 +96,8 @@ impl Stage {
 
     async fn break_the_new_version(&self) -> Result<()> {
         self.show.act("demo.failure", []);
-        self.world.ask("POST", "/_fault", Some(&json!({ "mode": "errors" }))).await?;
-        let (status, _) = self.world.ask("GET", "/api/v1/articles", None).await?;
+        self.site.ask("POST", "/_fault", Some(&json!({ "mode": "errors" }))).await?;
+        let (status, _) = self.site.ask("GET", "/api/v1/articles", None).await?;
         let status_text = status.to_string();
         self.show.say("demo.answers", [("path", "/api/v1/articles"), ("status", status_text.as_str())]);
         ensure!(status == 500, "v0.8.2 was to fail and answered {status}");
@@ -108,7 +108,7 @@ impl Stage {
         self.show.act("demo.rollback", []);
         self.run(&["rollback", "v0.8.1", "--yes", "--reason", "v0.8.2 answers 500"])?;
         self.expect_version("v0.8.1").await?;
-        let (status, _) = self.world.ask("GET", &format!("/api/v1/users/{}/2fa", proof.users[0].0), None).await?;
+        let (status, _) = self.site.ask("GET", &format!("/api/v1/users/{}/2fa", proof.users[0].0), None).await?;
         ensure!(status == 404, "v0.8.1 knows no second factor, yet it answered {status}");
         self.show.say("demo.put-aside", []);
         self.run(&["migrations"])
@@ -128,7 +128,7 @@ impl Stage {
     }
 
     async fn leave_running(&self, once: bool) -> Result<()> {
-        let (token, url, application) = (self.backout.token(), self.backout.url(), self.world.url("/health"));
+        let (token, url, application) = (self.backout.token(), self.backout.url(), self.site.url("/health"));
         let addresses = [("url", url.as_str()), ("token", token), ("application", application.as_str())];
         if once {
             self.show.act("demo.end", []);
@@ -141,20 +141,20 @@ impl Stage {
     }
 
     async fn expect_version(&self, version: &str) -> Result<()> {
-        let (status, answer) = self.world.ask("GET", "/health", None).await?;
+        let (status, answer) = self.site.ask("GET", "/health", None).await?;
         ensure!(status == 200 && answer["data"]["version"] == version, "/health: {status} {answer}");
         self.show.say("demo.health", [("version", version)]);
         Ok(())
     }
 
     async fn fingerprint(&self, user: i64) -> Result<Option<String>> {
-        let (_, answer) = self.world.ask("GET", &format!("/api/v1/users/{user}/2fa"), None).await?;
+        let (_, answer) = self.site.ask("GET", &format!("/api/v1/users/{user}/2fa"), None).await?;
         Ok(answer["data"]["secret_sha256"].as_str().map(str::to_owned))
     }
 
     /// Shows a command and runs it with its output on this terminal.
     fn run(&self, arguments: &[&str]) -> Result<()> {
-        self.show.command(arguments);
+        show::command(arguments);
         let language = self.show.language();
         let status = self
             .backout

@@ -30,13 +30,12 @@ impl Show {
     pub(crate) fn say<'a>(&self, key: &str, params: impl IntoIterator<Item = (&'a str, &'a str)>) {
         line(&i18n::text(self.language, key, params));
     }
+}
 
-    /// A command as a person would type it.
-    pub(crate) fn command(&self, arguments: &[&str]) {
-        let quoted =
-            arguments.iter().map(|word| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() });
-        line(&format!("\n$ backout {}", quoted.collect::<Vec<_>>().join(" ")));
-    }
+/// A command as a person would type it.
+pub(crate) fn command(arguments: &[&str]) {
+    let quoted = arguments.iter().map(|word| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() });
+    line(&format!("\n$ backout {}", quoted.collect::<Vec<_>>().join(" ")));
 }
 
 #[expect(clippy::print_stdout, reason = "a demonstration speaks to the terminal")]

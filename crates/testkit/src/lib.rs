@@ -34,4 +34,4 @@ pub use proxy::{ChaosProxy, Upstream};
 pub use redis::{Redis, shared_redis};
 pub use scratch::Scratch;
 pub use wait::eventually;
-pub use world::World;
+pub use world::{Site, World};

@@ -1,7 +1,8 @@
-//! A whole environment for the example application: databases, cache, container engine and images.
+//! Whole environments for the example application: databases, cache, container engine and images.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::{Docker, MariaDb, Mongo, Redis, ReservedPort, static_binary};
 
@@ -10,41 +11,39 @@ pub const VERSIONS: [&str; 3] = ["v0.8.0", "v0.8.1", "v0.8.2"];
 /// The image of the maintenance page.
 pub const MAINTENANCE_IMAGE: &str = "backout-maintenance:1";
 
-/// Everything that one environment of `cms-backend` runs on, private to this process.
+/// The servers that environments of `cms-backend` run on, private to this process.
 #[derive(Debug)]
 pub struct World {
-    /// The application's relational store.
+    /// Relational stores.
     pub mariadb: MariaDb,
-    /// The application's document store.
+    /// Document stores.
     pub mongo: Mongo,
-    /// The application's cache.
+    /// Caches.
     pub redis: Redis,
-    /// The engine that runs its container.
+    /// The engine that runs containers.
     pub docker: Docker,
-    port: ReservedPort,
-    database: String,
-    content: String,
-    cache: String,
 }
 
 impl World {
     /// Starts the servers and builds the images.
     pub async fn start() -> Result<Self> {
-        let (mariadb, mongo, redis, docker) = (MariaDb::start()?, Mongo::start()?, Redis::start()?, Docker::start()?);
-        let database = mariadb.create_database("cms")?;
-        let cache = redis.fresh_database_url()?;
         let world = Self {
-            mariadb,
-            mongo,
-            redis,
-            docker,
-            port: ReservedPort::new()?,
-            database,
-            content: crate::unique_name("cms_content"),
-            cache,
+            mariadb: MariaDb::start()?,
+            mongo: Mongo::start()?,
+            redis: Redis::start()?,
+            docker: Docker::start()?,
         };
         world.build_images().await?;
         Ok(world)
+    }
+
+    /// The one world of this test process, started at the first call.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<World> = OnceCell::const_new();
+        SHARED.get_or_init(|| async { Self::start().await.unwrap_or_else(|error| panic!("{error:#}")) }).await
     }
 
     async fn build_images(&self) -> Result<()> {
@@ -60,26 +59,52 @@ impl World {
         Ok(())
     }
 
+    /// A place for one environment: databases, a cache, a port and a container name of its own.
+    pub fn site(&self, container: &str) -> Result<Site<'_>> {
+        Ok(Site {
+            world: self,
+            port: ReservedPort::new()?,
+            container: container.to_owned(),
+            database: self.mariadb.create_database("cms")?,
+            content: crate::unique_name("cms_content"),
+            cache: self.redis.fresh_database_url()?,
+        })
+    }
+}
+
+/// What one environment of `cms-backend` uses of a [`World`].
+#[derive(Debug)]
+pub struct Site<'a> {
+    world: &'a World,
+    port: ReservedPort,
+    container: String,
+    database: String,
+    content: String,
+    cache: String,
+}
+
+impl Site<'_> {
     /// The settings of the environment, as `POST …/environments` takes them.
     pub fn environment(&self) -> Value {
-        self.environment_through(&self.docker.host(), &self.mariadb.url(&self.database), self.mongo.url())
+        let world = self.world;
+        self.environment_through(&world.docker.host(), &world.mariadb.url(&self.database), world.mongo.url())
     }
 
     /// The same, with Backout reaching the servers by other addresses, e.g. through a fault proxy. The
     /// application itself keeps the real ones.
     pub fn environment_through(&self, docker: &str, mariadb: &str, mongodb: &str) -> Value {
-        let real = self.mariadb.url(&self.database).replacen("mariadb://", "mysql://", 1);
+        let real = self.world.mariadb.url(&self.database).replacen("mariadb://", "mysql://", 1);
         json!({
             "hosts": [{ "name": "local", "docker": docker }],
             "services": [{
                 "name": "web",
                 "hosts": ["local"],
-                "container": "cms-backend",
+                "container": self.container,
                 "port": self.port.number(),
                 "network": "host",
                 "env": {
                     "DATABASE_URL": { "secret": real },
-                    "MONGODB_URL": { "secret": self.mongo.url() },
+                    "MONGODB_URL": { "secret": self.world.mongo.url() },
                     "MONGODB_DATABASE": { "plain": self.content },
                     "REDIS_URL": { "secret": self.cache },
                 },
@@ -99,6 +124,11 @@ impl World {
             "protection": { "typed_confirmation": true },
             "maintenance": { "image": MAINTENANCE_IMAGE },
         })
+    }
+
+    /// Name of the container.
+    pub fn container(&self) -> &str {
+        &self.container
     }
 
     /// Name of the application's MariaDB database.

@@ -1,0 +1,221 @@
+//! An environment of the example application under one Backout, as CI and people would set it up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use client::{Client, Error, Settings};
+use domain::ids::JobId;
+use domain::job::JobState;
+use domain::plan::Plan;
+use domain::release::ReleaseSpec;
+use domain::view::{DeployRequest, JobView, NewApplication, NewEnvironment, RollbackRequest};
+use serde_json::{Value, json};
+use testkit::{Backout, Site, World};
+
+pub(crate) const ENVIRONMENT: &str = "production";
+/// Longer than any job of these tests takes on a busy machine.
+const JOB_WAIT: Duration = Duration::from_secs(120);
+
+/// One application with one environment; nothing of it is shared with other tests but the servers.
+pub(crate) struct Scene {
+    pub(crate) site: Site<'static>,
+    pub(crate) app: String,
+    pub(crate) client: Client,
+}
+
+impl Scene {
+    /// An application with three registered releases and nothing deployed.
+    pub(crate) async fn new(backout: &Backout) -> Result<Self> {
+        Self::with_settings(backout, |site| site.environment()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn with_settings(backout: &Backout, settings: impl FnOnce(&Site<'_>) -> Value) -> Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let app = format!("cms-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let site = World::shared().await.site(&app)?;
+        let client = Client::new(Settings {
+            url: backout.url(),
+            token: Some(backout.token().to_owned().into()),
+            language: "en".into(),
+        })?;
+        let scene = Self { app, client, site };
+        let new = NewApplication { name: scene.app.clone(), description: String::new() };
+        scene.client.create_application(&new).await?;
+        let spec = serde_json::from_value(settings(&scene.site))?;
+        scene.client.create_environment(&scene.app, &NewEnvironment { name: ENVIRONMENT.into(), spec }).await?;
+        for version in testkit::world::VERSIONS {
+            scene.client.register_release(&scene.app, &release(version)?).await?;
+        }
+        Ok(scene)
+    }
+
+    /// The same with v0.8.2 running over v0.8.1, articles written, and the second factor of user 1 on.
+    pub(crate) async fn on_v082(backout: &Backout) -> Result<Self> {
+        let scene = Self::new(backout).await?;
+        scene.settle_on_v082().await?;
+        Ok(scene)
+    }
+
+    pub(crate) async fn settle_on_v082(&self) -> Result<()> {
+        self.deploy("v0.8.1").await?;
+        self.ask("POST", "/api/v1/articles", Some(&json!({ "title": "t", "body": "b" }))).await?;
+        self.deploy("v0.8.2").await?;
+        let (status, _) = self.ask("POST", "/api/v1/users/1/2fa", None).await?;
+        ensure!(status < 300, "two-factor could not be turned on: {status}");
+        Ok(())
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        self.site.ask(method, path, body).await
+    }
+
+    /// The version that answers.
+    pub(crate) async fn answering(&self) -> Result<String> {
+        let (status, health) = self.ask("GET", "/health", None).await?;
+        ensure!(status == 200, "/health answered {status}: {health}");
+        Ok(health["data"]["version"].as_str().context("no version")?.to_owned())
+    }
+
+    /// Fingerprint of the second-factor secret of user 1.
+    pub(crate) async fn secret(&self) -> Result<String> {
+        let (_, answer) = self.ask("GET", "/api/v1/users/1/2fa", None).await?;
+        Ok(answer["data"]["secret_sha256"].as_str().context("no secret")?.to_owned())
+    }
+
+    /// Deploys and expects success.
+    pub(crate) async fn deploy(&self, version: &str) -> Result<JobView> {
+        let request = DeployRequest { version: version.into(), ..self.deploy_request() };
+        let job = self.client.start_deployment(&self.app, ENVIRONMENT, &request).await?;
+        self.succeeded(job.id).await
+    }
+
+    pub(crate) fn deploy_request(&self) -> DeployRequest {
+        DeployRequest { reason: "test".into(), confirm: Some(ENVIRONMENT.into()), ..DeployRequest::default() }
+    }
+
+    pub(crate) fn rollback_request(&self, target: &str) -> RollbackRequest {
+        RollbackRequest {
+            target: Some(target.into()),
+            reason: "test".into(),
+            confirm: Some(ENVIRONMENT.into()),
+            ..RollbackRequest::default()
+        }
+    }
+
+    pub(crate) async fn plan_rollback(&self, target: &str) -> Result<Plan> {
+        Ok(self.client.plan_rollback(&self.app, ENVIRONMENT, &self.rollback_request(target)).await?)
+    }
+
+    /// Accepts a rollback without waiting for it.
+    pub(crate) async fn start_rollback(&self, target: &str) -> Result<JobView, Error> {
+        self.client.start_rollback(&self.app, ENVIRONMENT, &self.rollback_request(target)).await
+    }
+
+    /// Rolls back and expects success.
+    pub(crate) async fn roll_back(&self, target: &str) -> Result<JobView> {
+        let job = self.start_rollback(target).await?;
+        self.succeeded(job.id).await
+    }
+
+    /// Waits until the job rests.
+    pub(crate) async fn rested(&self, job: JobId) -> Result<JobView> {
+        let client = &self.client;
+        testkit::eventually(JOB_WAIT, || async move {
+            let job = client.wait_for_job(job, Duration::from_secs(10)).await.ok()?;
+            (job.state.is_final() || job.state == JobState::Stuck).then_some(job)
+        })
+        .await
+    }
+
+    async fn succeeded(&self, job: JobId) -> Result<JobView> {
+        let job = self.rested(job).await?;
+        ensure!(job.state == JobState::Succeeded, "job is {:?}: {:?}", job.state, job.error);
+        Ok(job)
+    }
+
+    /// Names and states of every container that belongs to this scene.
+    pub(crate) async fn containers(&self) -> Result<BTreeMap<String, String>> {
+        let client = reqwest::Client::builder().unix_socket(World::shared().await.docker.socket()).build()?;
+        let filters = json!({ "name": [format!("^/{}([.]|$)", self.site.container())] }).to_string();
+        let list: Vec<Value> = client
+            .get("http://docker/containers/json")
+            .query(&[("all", "1"), ("filters", &filters)])
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().trim_start_matches('/').to_owned();
+        Ok(list.iter().map(|container| (text(&container["Names"][0]), text(&container["State"]))).collect())
+    }
+
+    /// Versions in the ledger of MariaDB, as the target itself has it.
+    pub(crate) async fn applied(&self) -> Result<Vec<String>> {
+        Ok(self.client.get_ledger(&self.app, ENVIRONMENT, "main").await?.applied)
+    }
+}
+
+/// A release of the example as CI would register it.
+pub(crate) fn release(version: &str) -> Result<ReleaseSpec> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/cms-backend");
+    let heads = match version {
+        "v0.8.0" => ("20250105001", "20250105001", json!({ "min": "20250105001", "max": "20250108001" })),
+        "v0.8.1" => ("20250108001", "20250107001", json!({ "min": "20250108001", "max": "20250108001" })),
+        _ => ("20250110001", "20250110001", json!({ "min": "20250110001" })),
+    };
+    Ok(serde_json::from_value(json!({
+        "version": version,
+        "images": { "web": format!("cms-backend:{version}") },
+        "git": { "tag": format!("release/{version}"), "branch": "main" },
+        "schema": {
+            "main": {
+                "engine": "mariadb",
+                "runs_on": heads.2,
+                "migrations": migrations(&example.join("migrations/mariadb"), "sql", heads.0)?,
+            },
+            "content": { "engine": "mongodb", "migrations": migrations(&example.join("migrations/mongodb"), "js", heads.1)? },
+        },
+        "config": { "production": { "web": { "CACHE_TTL_SECONDS": { "plain": "60" }, "RELEASE_NAME": { "plain": version } } } },
+        "requires": { "mariadb": ">=10.6" },
+    }))?)
+}
+
+fn migrations(folder: &Path, kind: &str, head: &str) -> Result<Vec<Value>> {
+    let suffix = format!(".up.{kind}");
+    let mut ups: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    ups.retain(|path| path.to_string_lossy().ends_with(&suffix));
+    ups.sort();
+    let mut found = Vec::new();
+    for up in ups {
+        let name = up.file_name().and_then(|name| name.to_str()).context("a file name")?.trim_end_matches(&suffix);
+        let (version, name) = name.split_once('_').context("VERSION_NAME")?;
+        if version <= head {
+            let down = up.to_string_lossy().replace(&suffix, &format!(".down.{kind}"));
+            found.push(json!({
+                "version": version,
+                "name": name,
+                "up": std::fs::read_to_string(&up)?,
+                "down": std::fs::read_to_string(down)?,
+            }));
+        }
+    }
+    Ok(found)
+}
+
+/// One service for all tests that do not disturb it.
+pub(crate) async fn shared_backout() -> &'static Backout {
+    static SHARED: tokio::sync::OnceCell<Backout> = tokio::sync::OnceCell::const_new();
+    SHARED.get_or_init(|| async { Backout::serve(&[]).unwrap_or_else(|error| panic!("{error:#}")) }).await
+}
+
+/// The problem type of a refusal.
+pub(crate) fn problem<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, String) {
+    match result {
+        Err(Error::Problem(problem)) => (problem.status, problem.kind.clone()),
+        other => panic!("a refusal was expected, not {other:?}"),
+    }
+}
