@@ -1,6 +1,10 @@
 //! End-to-end tests of Backout: the shipped binary, real servers, the public API.
 
+#[cfg(test)]
 mod api;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod rollback;
+#[cfg(test)]
 mod support;

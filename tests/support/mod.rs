@@ -17,7 +17,7 @@ use testkit::{Backout, Site, World};
 
 pub(crate) const ENVIRONMENT: &str = "production";
 /// Longer than any job of these tests takes on a busy machine.
-const JOB_WAIT: Duration = Duration::from_secs(120);
+const JOB_WAIT: Duration = Duration::from_mins(2);
 
 /// One application with one environment; nothing of it is shared with other tests but the servers.
 pub(crate) struct Scene {
@@ -29,7 +29,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// An application with three registered releases and nothing deployed.
     pub(crate) async fn new(backout: &Backout) -> Result<Self> {
-        Self::with_settings(backout, |site| site.environment()).await
+        Self::with_settings(backout, Site::environment).await
     }
 
     /// The same with other settings.
@@ -42,7 +42,7 @@ impl Scene {
             token: Some(backout.token().to_owned().into()),
             language: "en".into(),
         })?;
-        let scene = Self { app, client, site };
+        let scene = Self { site, app, client };
         let new = NewApplication { name: scene.app.clone(), description: String::new() };
         scene.client.create_application(&new).await?;
         let spec = serde_json::from_value(settings(&scene.site))?;

@@ -84,6 +84,7 @@ impl From<store::Error> for Error {
             store::Error::Missing(what) => (ProblemType::NotFound, format!("there is no such {what}")),
             store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
             store::Error::Conflict(why) => (ProblemType::JobState, why.clone()),
+            store::Error::BadCursor => (ProblemType::InvalidQuery, error.to_string()),
             store::Error::Corrupt(_) | store::Error::Refused(_) => {
                 (ProblemType::Internal, "the control plane failed to read or write its own records".to_owned())
             }

@@ -65,7 +65,7 @@ impl PageRequest {
         if limit == 0 || limit > MAX_LIMIT {
             return Err(invalid(format!("limit must be between 1 and {MAX_LIMIT}")));
         }
-        Cursor::new(self.cursor.as_deref(), limit).map_err(|error| invalid(error.to_string()))
+        Ok(Cursor::new(self.cursor.as_deref(), limit)?)
     }
 }
 

@@ -15,6 +15,9 @@ pub enum Error {
     /// The row is not in the state that the change asks for.
     #[error("{0}")]
     Conflict(String),
+    /// The cursor is not one that the list gave out.
+    #[error("the cursor is not one that this list gave out")]
+    BadCursor,
     /// What is stored cannot be read.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),

@@ -18,7 +18,7 @@ const MAX_CURSOR: usize = 400;
 impl Cursor {
     /// The first page, or the one after an earlier page's `next_cursor`.
     pub fn new(cursor: Option<&str>, limit: u32) -> Result<Self> {
-        let bad = || Error::Conflict("the cursor is not one that this list gave out".to_owned());
+        let bad = || Error::BadCursor;
         let after = cursor
             .map(|text| {
                 let bytes = (text.len() <= MAX_CURSOR).then(|| BASE64.decode(text).ok()).flatten();
@@ -35,7 +35,7 @@ impl Cursor {
 
     /// The key as an id, for lists ordered by id.
     pub(crate) fn after_id(&self) -> Result<Option<uuid::Uuid>> {
-        let bad = |_| Error::Conflict("the cursor is not one that this list gave out".to_owned());
+        let bad = |_| Error::BadCursor;
         self.after.as_deref().map(|text| uuid::Uuid::parse_str(text).map_err(bad)).transpose()
     }
 

@@ -1,0 +1,114 @@
+//! Health: for orchestrators, load balancers and people.
+
+use axum::extract::State;
+use control::{Control, Dependency};
+use domain::problem::ProblemType;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::envelope::{Answer, Answered, FailureBody, Success};
+use crate::error::Failure;
+use crate::routes::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).routes(routes!(health))
+}
+
+/// Whether the process lives.
+#[derive(Debug, Serialize, ToSchema)]
+struct LiveView {
+    /// Always `live`: a process that is not does not answer.
+    status: &'static str,
+}
+
+/// Whether the service can work.
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthView {
+    /// `ready` or `unready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Version of Backout.
+    version: &'static str,
+    /// What it depends on.
+    dependencies: Vec<DependencyView>,
+}
+
+/// Something that the service depends on.
+#[derive(Debug, Serialize, ToSchema)]
+struct DependencyView {
+    /// `database`, `redis`, `worker`.
+    name: &'static str,
+    /// Whether it works.
+    ready: bool,
+    /// Why it does not.
+    problem: Option<String>,
+}
+
+impl From<Dependency> for DependencyView {
+    fn from(dependency: Dependency) -> Self {
+        Self { name: dependency.name, ready: dependency.problem.is_none(), problem: dependency.problem }
+    }
+}
+
+/// Whether the process lives; asks nothing else.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses(
+    (status = 200, description = "It lives", body = Success<LiveView>),
+))]
+async fn live() -> Answered {
+    Ok(Answer::ok(LiveView { status: "live" }))
+}
+
+/// Whether everything that the service depends on works, by name.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+    (status = 200, description = "Everything works", body = Success<HealthView>),
+    (status = 503, description = "Something does not; `data` says what", body = FailureBody),
+))]
+async fn ready(State(control): State<Control>) -> Answered {
+    answered(control.dependencies().await)
+}
+
+/// The same as `/health/ready`.
+#[utoipa::path(get, path = "/health", tag = "health", responses(
+    (status = 200, description = "Everything works", body = Success<HealthView>),
+    (status = 503, description = "Something does not; `data` says what", body = FailureBody),
+))]
+async fn health(State(control): State<Control>) -> Answered {
+    answered(control.dependencies().await)
+}
+
+fn answered(dependencies: Vec<Dependency>) -> Answered {
+    let problem =
+        |dependency: &Dependency| dependency.problem.as_ref().map(|problem| format!("{}: {problem}", dependency.name));
+    let problems = dependencies.iter().filter_map(problem).collect::<Vec<_>>();
+    let view = HealthView {
+        status: if problems.is_empty() { "ready" } else { "unready" },
+        version: env!("CARGO_PKG_VERSION"),
+        dependencies: dependencies.into_iter().map(DependencyView::from).collect(),
+    };
+    if problems.is_empty() {
+        return Ok(Answer::ok(view));
+    }
+    let failure = Failure::hinted(ProblemType::Unavailable, problems.join("; "), "backout doctor");
+    Err(failure.with_data(serde_json::to_value(view).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_dependency_that_fails_is_named_and_makes_the_service_unready() {
+        let failure = answered(vec![
+            Dependency { name: "database", problem: None },
+            Dependency { name: "redis", problem: Some("connection refused".to_owned()) },
+        ])
+        .unwrap_err();
+        assert_eq!(failure.error().detail, "redis: connection refused");
+        let data = failure.data().unwrap();
+        assert_eq!(data["status"], "unready");
+        assert_eq!(data["dependencies"][0]["ready"], true);
+        assert_eq!(failure.retry_after(), Some(5));
+    }
+}

@@ -1,0 +1,55 @@
+//! The HTTP interface: what dashboards, bots, pipelines and the command line talk to.
+//!
+//! A handler reads the request, calls one use case of [`control::Control`] and hands its result to
+//! [`envelope::Answer`] or [`error::Failure`]; nothing is decided here.
+
+mod applications;
+mod data_stores;
+mod deployments;
+mod docs;
+mod envelope;
+mod environments;
+mod error;
+mod events;
+mod extract;
+mod health;
+mod jobs;
+mod maintenance;
+mod metrics;
+mod middleware;
+mod releases;
+mod rollbacks;
+mod routes;
+mod tokens;
+
+use std::time::Duration;
+
+use control::Control;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use docs::openapi;
+pub use metrics::recorder;
+
+/// What the process gives the interface besides the use cases.
+#[derive(Clone)]
+pub struct Options {
+    /// Renders what the process counted; see [`recorder`].
+    pub metrics: PrometheusHandle,
+    /// Cancelled when the process stops: event streams end and waiting requests are answered, so that connections drain.
+    pub stopping: CancellationToken,
+    /// How long an answer may take, besides the time that a caller asks to wait; then 503.
+    pub answer_within: Duration,
+}
+
+impl Options {
+    /// The usual times.
+    pub fn new(metrics: PrometheusHandle, stopping: CancellationToken) -> Self {
+        Self { metrics, stopping, answer_within: Duration::from_secs(30) }
+    }
+}
+
+/// Every route, ready to be served.
+pub fn router(control: Control, options: Options) -> axum::Router {
+    routes::assemble(control, options)
+}
