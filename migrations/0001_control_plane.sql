@@ -194,7 +194,7 @@ CREATE TABLE IF NOT EXISTS job_statements (
   job_id BINARY(16) NOT NULL,
   step INT UNSIGNED NOT NULL,
   seq BIGINT UNSIGNED NOT NULL,
-  undo BOOLEAN NOT NULL,
+  is_undo BOOLEAN NOT NULL,
   migration VARCHAR(64) NOT NULL,
   direction VARCHAR(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   idx INT UNSIGNED NOT NULL,
@@ -202,7 +202,7 @@ CREATE TABLE IF NOT EXISTS job_statements (
   begun_at DATETIME(6) NOT NULL,
   done_at DATETIME(6) NULL,
   affected BIGINT UNSIGNED NULL,
-  PRIMARY KEY (job_id, step, undo, migration, direction, idx),
+  PRIMARY KEY (job_id, step, is_undo, migration, direction, idx),
   CONSTRAINT job_statements_step FOREIGN KEY (job_id, step) REFERENCES job_steps (job_id, step)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

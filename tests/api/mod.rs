@@ -2,7 +2,7 @@
 
 use domain::view::DeployRequest;
 
-use crate::support::{ENVIRONMENT, Scene, problem, release, shared_backout};
+use crate::support::{ENVIRONMENT, Scene, deploy_request, problem, release, rollback_request, shared_backout};
 
 #[tokio::test]
 async fn an_unknown_version_is_named() {
@@ -43,7 +43,7 @@ async fn a_missing_image_blocks_with_its_name() {
     next.version = "v0.8.9".parse().unwrap();
     next.images.insert("web".into(), "cms-backend:never-built".into());
     scene.client.register_release(&scene.app, &next).await.unwrap();
-    let request = DeployRequest { version: "v0.8.9".into(), ..scene.deploy_request() };
+    let request = DeployRequest { version: "v0.8.9".into(), ..deploy_request() };
     let plan = scene.client.plan_deployment(&scene.app, ENVIRONMENT, &request).await.unwrap();
     let blocker = plan.blockers().next().unwrap();
     assert_eq!(blocker.code.as_str(), "image-missing");
@@ -54,7 +54,7 @@ async fn a_missing_image_blocks_with_its_name() {
 async fn the_wrong_current_version_is_refused() {
     let scene = Scene::new(shared_backout().await).await.unwrap();
     scene.deploy("v0.8.1").await.unwrap();
-    let mut request = scene.rollback_request("v0.8.0");
+    let mut request = rollback_request("v0.8.0");
     request.expected_current = Some("v0.8.2".into());
     let refused = scene.client.start_rollback(&scene.app, ENVIRONMENT, &request).await;
     assert_eq!(problem(refused), (409, "current-mismatch".into()));
@@ -68,11 +68,11 @@ async fn the_wrong_current_version_is_refused() {
 async fn a_protected_environment_wants_its_name_and_a_reason() {
     let scene = Scene::new(shared_backout().await).await.unwrap();
     scene.deploy("v0.8.1").await.unwrap();
-    let mut request = scene.rollback_request("v0.8.0");
+    let mut request = rollback_request("v0.8.0");
     request.confirm = None;
     let refused = scene.client.start_rollback(&scene.app, ENVIRONMENT, &request).await;
     assert_eq!(problem(refused), (422, "confirmation-required".into()));
-    let mut request = scene.rollback_request("v0.8.0");
+    let mut request = rollback_request("v0.8.0");
     request.reason = " ".into();
     let refused = scene.client.start_rollback(&scene.app, ENVIRONMENT, &request).await;
     assert_eq!(problem(refused), (422, "confirmation-required".into()));
@@ -81,7 +81,7 @@ async fn a_protected_environment_wants_its_name_and_a_reason() {
 #[tokio::test]
 async fn of_two_rollbacks_at_once_one_is_accepted_and_they_end_one_release_back() {
     let scene = Scene::on_v082(shared_backout().await).await.unwrap();
-    let mut request = scene.rollback_request("v0.8.1");
+    let mut request = rollback_request("v0.8.1");
     request.target = None;
     request.expected_current = Some("v0.8.2".into());
     let start = || scene.client.start_rollback(&scene.app, ENVIRONMENT, &request);

@@ -33,7 +33,10 @@ impl Scene {
     }
 
     /// The same with other settings.
-    pub(crate) async fn with_settings(backout: &Backout, settings: impl FnOnce(&Site<'_>) -> Value) -> Result<Self> {
+    pub(crate) async fn with_settings(
+        backout: &Backout,
+        settings: impl FnOnce(&Site<'static>) -> Value,
+    ) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let app = format!("cms-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let site = World::shared().await.site(&app)?;
@@ -88,31 +91,18 @@ impl Scene {
 
     /// Deploys and expects success.
     pub(crate) async fn deploy(&self, version: &str) -> Result<JobView> {
-        let request = DeployRequest { version: version.into(), ..self.deploy_request() };
+        let request = DeployRequest { version: version.into(), ..deploy_request() };
         let job = self.client.start_deployment(&self.app, ENVIRONMENT, &request).await?;
         self.succeeded(job.id).await
     }
 
-    pub(crate) fn deploy_request(&self) -> DeployRequest {
-        DeployRequest { reason: "test".into(), confirm: Some(ENVIRONMENT.into()), ..DeployRequest::default() }
-    }
-
-    pub(crate) fn rollback_request(&self, target: &str) -> RollbackRequest {
-        RollbackRequest {
-            target: Some(target.into()),
-            reason: "test".into(),
-            confirm: Some(ENVIRONMENT.into()),
-            ..RollbackRequest::default()
-        }
-    }
-
     pub(crate) async fn plan_rollback(&self, target: &str) -> Result<Plan> {
-        Ok(self.client.plan_rollback(&self.app, ENVIRONMENT, &self.rollback_request(target)).await?)
+        Ok(self.client.plan_rollback(&self.app, ENVIRONMENT, &rollback_request(target)).await?)
     }
 
     /// Accepts a rollback without waiting for it.
     pub(crate) async fn start_rollback(&self, target: &str) -> Result<JobView, Error> {
-        self.client.start_rollback(&self.app, ENVIRONMENT, &self.rollback_request(target)).await
+        self.client.start_rollback(&self.app, ENVIRONMENT, &rollback_request(target)).await
     }
 
     /// Rolls back and expects success.
@@ -156,6 +146,21 @@ impl Scene {
     /// Versions in the ledger of MariaDB, as the target itself has it.
     pub(crate) async fn applied(&self) -> Result<Vec<String>> {
         Ok(self.client.get_ledger(&self.app, ENVIRONMENT, "main").await?.applied)
+    }
+}
+
+/// A deployment with everything that a protected environment asks for, but for the version.
+pub(crate) fn deploy_request() -> DeployRequest {
+    DeployRequest { reason: "test".into(), confirm: Some(ENVIRONMENT.into()), ..DeployRequest::default() }
+}
+
+/// A rollback with everything that a protected environment asks for.
+pub(crate) fn rollback_request(target: &str) -> RollbackRequest {
+    RollbackRequest {
+        target: Some(target.into()),
+        reason: "test".into(),
+        confirm: Some(ENVIRONMENT.into()),
+        ..RollbackRequest::default()
     }
 }
 

@@ -67,6 +67,9 @@ pub struct JobNote {
 /// Where jobs and steps are written down. A transition that has been written already counts as done, so
 /// that a write whose answer was lost can be repeated. Every write fails with [`JournalError::FenceLost`] once
 /// another worker has claimed the job.
+///
+/// A person's retry of a stuck job moves its failed steps back to started, so that they are probed; a step found
+/// failed in a running job is one whose worker died before it could turn the job back.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// The job as it stands.

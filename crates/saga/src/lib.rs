@@ -5,6 +5,7 @@
 //! started and never runs it blindly. Before the pivot a failure unwinds, after it the job goes on
 //! forward or is stuck. This crate knows no Docker, no SQL and no HTTP.
 
+mod bind;
 mod context;
 mod drive;
 mod error;

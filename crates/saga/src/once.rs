@@ -1,31 +1,47 @@
 //! One step: from its journalled start to its journalled end.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::step::{StepEvent, StepState};
+use futures::FutureExt;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::context::StepContext;
 use crate::error::{Abandoned, ErrorKind, JournalError, StepError};
 use crate::journal::{Journal, StepNote};
 use crate::step::{BoundStep, Probe};
 
-/// First pause before a step is tried again, doubled up to [`RETRY_MAX`].
+/// First pause before something is tried again, doubled up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(3);
 /// How long a journal write is tried while the control database is away.
-const JOURNAL_PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const JOURNAL_PATIENCE: Duration = Duration::from_mins(2);
+/// How long one try of a journal write may take: a server that hangs is as good as away.
+const WRITE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How a step ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     Finished,
-    /// It gave up; the journal has it as failed.
+    /// It gave up; the journal has it as failed, or as pending still if it never began.
     Failed(StepError),
     /// It cannot be told whether the effect is there; the journal has it as started still.
     Unknown(StepError),
+    /// It was asked to stop. The journal has it as it was, for whoever goes on or unwinds.
+    Interrupted,
+}
+
+/// How the undo of a step ended.
+#[derive(Debug)]
+pub(crate) enum UndoEnded {
+    Undone,
+    Failed(StepError),
+    /// The worker shuts down; the journal has it as undoing still.
+    Interrupted,
 }
 
 /// Runs the step, or settles what an earlier worker began.
@@ -35,12 +51,13 @@ pub(crate) async fn run(
     journal: &Arc<dyn Journal>,
     found: StepState,
 ) -> Result<Ended, Abandoned> {
-    let deadline = Instant::now() + step.deadline();
-    let mut pause = RETRY_MIN;
-    let mut begun = found == StepState::Started;
+    let mut deadline = Instant::now() + step.deadline();
+    let mut pause = Pause::new();
+    // Whatever was begun may have its effect: look before running it.
+    let mut begun = found != StepState::Pending;
     loop {
         if begun {
-            match settle(step, cx, deadline).await {
+            match limited(step, deadline, step.probe(cx)).await {
                 Ok(Probe::Done(output)) => return finish(cx, journal, output).await,
                 Ok(Probe::NotDone) => {}
                 Ok(Probe::Unknown(why)) => return Ok(Ended::Unknown(StepError::unknown(why))),
@@ -52,10 +69,15 @@ pub(crate) async fn run(
                 }
             }
         }
+        if cx.stop().is_cancelled() {
+            return Ok(Ended::Interrupted);
+        }
+        let asked = Instant::now();
         write(|| journal.step(cx.held(), cx.step(), StepEvent::Start, StepNote::default())).await?;
+        // The step's time does not run while the journal is away.
+        deadline += asked.elapsed();
         begun = true;
-        let attempt = tokio::time::timeout_at(deadline, step.run(cx)).await.unwrap_or_else(|_| Err(overdue(step)));
-        match attempt {
+        match limited(step, deadline, step.run(cx)).await {
             Ok(output) => return finish(cx, journal, output).await,
             Err(error) => {
                 if let Some(ended) = give_up_or_wait(error, cx, journal, deadline, &mut pause).await? {
@@ -66,38 +88,45 @@ pub(crate) async fn run(
     }
 }
 
-async fn settle(step: &dyn BoundStep, cx: &StepContext, deadline: Instant) -> Result<Probe<Value>, StepError> {
-    tokio::time::timeout_at(deadline, step.probe(cx)).await.unwrap_or_else(|_| Err(overdue(step)))
+/// What becomes of a step that could not be bound to its drivers.
+pub(crate) fn unbindable(error: StepError, cx: &StepContext, found: StepState) -> Result<Ended, Abandoned> {
+    match error.kind {
+        ErrorKind::FenceLost => Err(Abandoned::FenceLost),
+        ErrorKind::Transient if cx.stop().is_cancelled() => Ok(Ended::Interrupted),
+        // Never begun, so there is nothing to write down and nothing to undo.
+        _ if found == StepState::Pending => Ok(Ended::Failed(error)),
+        _ => Ok(Ended::Unknown(error)),
+    }
 }
 
-/// Undoes the step. `Ok(None)` means that it is undone.
+/// Undoes the step.
 pub(crate) async fn undo(
     step: &dyn BoundStep,
     cx: &StepContext,
     journal: &Arc<dyn Journal>,
     output: Option<Value>,
-) -> Result<Option<StepError>, Abandoned> {
+) -> Result<UndoEnded, Abandoned> {
     write(|| journal.step(cx.held(), cx.step(), StepEvent::BeginUndo, StepNote::default())).await?;
     let deadline = Instant::now() + step.deadline();
-    let mut pause = RETRY_MIN;
+    let mut pause = Pause::new();
     loop {
-        let attempt = tokio::time::timeout_at(deadline, step.undo(cx, output.clone())).await;
-        let error = match attempt.unwrap_or_else(|_| Err(overdue(step))) {
-            Ok(()) => {
-                write(|| journal.step(cx.held(), cx.step(), StepEvent::FinishUndo, StepNote::default())).await?;
-                return Ok(None);
-            }
-            Err(error) => error,
+        let Err(error) = limited(step, deadline, step.undo(cx, output.clone())).await else {
+            write(|| journal.step(cx.held(), cx.step(), StepEvent::FinishUndo, StepNote::default())).await?;
+            return Ok(UndoEnded::Undone);
         };
-        if error.kind == ErrorKind::FenceLost {
-            return Err(Abandoned::FenceLost);
+        match error.kind {
+            ErrorKind::FenceLost => return Err(Abandoned::FenceLost),
+            ErrorKind::Transient if cx.stop().is_cancelled() => return Ok(UndoEnded::Interrupted),
+            ErrorKind::Transient if pause.ends_before(deadline) => {
+                tell_retry(cx, &error).await?;
+                pause.wait(cx.stop()).await;
+            }
+            _ => {
+                let note = StepNote { error: Some(error.clone()), ..StepNote::default() };
+                write(|| journal.step(cx.held(), cx.step(), StepEvent::FailUndo, note.clone())).await?;
+                return Ok(UndoEnded::Failed(error));
+            }
         }
-        if error.kind != ErrorKind::Transient || Instant::now() + pause >= deadline {
-            let note = StepNote { error: Some(error.clone()), ..StepNote::default() };
-            write(|| journal.step(cx.held(), cx.step(), StepEvent::FailUndo, note.clone())).await?;
-            return Ok(Some(error));
-        }
-        wait(&mut pause).await;
     }
 }
 
@@ -113,15 +142,16 @@ async fn give_up_or_wait(
     cx: &StepContext,
     journal: &Arc<dyn Journal>,
     deadline: Instant,
-    pause: &mut Duration,
+    pause: &mut Pause,
 ) -> Result<Option<Ended>, Abandoned> {
     match error.kind {
         ErrorKind::FenceLost => Err(Abandoned::FenceLost),
         ErrorKind::Unknown => Ok(Some(Ended::Unknown(error))),
-        ErrorKind::Transient if Instant::now() + *pause < deadline && !cx.stop().is_cancelled() => {
-            tracing::info!(job.id = %cx.held().job, step.id = cx.step(), %error, "step will be tried again");
-            cx.progress(serde_json::json!({ "retrying": error.message })).await.map_err(|_| Abandoned::FenceLost)?;
-            wait(pause).await;
+        // Being asked to stop is no failure of the step: it stays as begun as it is.
+        ErrorKind::Transient if cx.stop().is_cancelled() => Ok(Some(Ended::Interrupted)),
+        ErrorKind::Transient if pause.ends_before(deadline) => {
+            tell_retry(cx, &error).await?;
+            pause.wait(cx.stop()).await;
             Ok(None)
         }
         ErrorKind::Transient | ErrorKind::Permanent | ErrorKind::WorldChanged => {
@@ -132,13 +162,49 @@ async fn give_up_or_wait(
     }
 }
 
-fn overdue(step: &dyn BoundStep) -> StepError {
-    StepError::permanent(format!("did not end within its deadline of {} s", step.deadline().as_secs()))
+async fn tell_retry(cx: &StepContext, error: &StepError) -> Result<(), Abandoned> {
+    tracing::info!(job.id = %cx.held().job, step.id = cx.step(), %error, "step will be tried again");
+    // News fail for a lost fence only.
+    cx.progress(serde_json::json!({ "retrying": error.message })).await.map_err(|_| Abandoned::FenceLost)
 }
 
-async fn wait(pause: &mut Duration) {
-    tokio::time::sleep(*pause).await;
-    *pause = (*pause * 2).min(RETRY_MAX);
+/// Holds a step to its deadline. A panic is a failure of the step, not the end of the worker's task: the job
+/// would stay claimed by a worker that lives and does nothing for it.
+async fn limited<T>(
+    step: &dyn BoundStep,
+    deadline: Instant,
+    work: impl Future<Output = Result<T, StepError>>,
+) -> Result<T, StepError> {
+    match tokio::time::timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(StepError::permanent("panicked; the worker's log says where")),
+        Err(_) => {
+            let seconds = step.deadline().as_secs();
+            Err(StepError::permanent(format!("did not end within its deadline of {seconds} s")))
+        }
+    }
+}
+
+/// The growing pause between two tries.
+pub(crate) struct Pause(Duration);
+
+impl Pause {
+    pub(crate) fn new() -> Self {
+        Self(RETRY_MIN)
+    }
+
+    pub(crate) fn ends_before(&self, deadline: Instant) -> bool {
+        Instant::now() + self.0 < deadline
+    }
+
+    /// Ends early when `stop` fires.
+    pub(crate) async fn wait(&mut self, stop: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(self.0) => {}
+            () = stop.cancelled() => {}
+        }
+        self.0 = (self.0 * 2).min(RETRY_MAX);
+    }
 }
 
 /// Writes to the journal, waiting within bounds while the control database is away.
@@ -151,10 +217,11 @@ where
     Fut: Future<Output = Result<T, JournalError>>,
 {
     let deadline = Instant::now() + JOURNAL_PATIENCE;
-    let mut pause = RETRY_MIN;
+    let (mut pause, never) = (Pause::new(), CancellationToken::new());
     loop {
-        match attempt().await {
-            Err(JournalError::Unavailable(_)) if Instant::now() + pause < deadline => wait(&mut pause).await,
+        let answer = tokio::time::timeout(WRITE_LIMIT, attempt()).await;
+        match answer.unwrap_or_else(|_| Err(JournalError::Unavailable("no answer in time".to_owned()))) {
+            Err(JournalError::Unavailable(_)) if pause.ends_before(deadline) => pause.wait(&never).await,
             other => return other,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{ConnectOptions, MySql, Transaction};
+use sqlx::{ConnectOptions, Executor, MySql, Transaction};
 
 use crate::error::Result;
 use crate::keys::Keyring;
@@ -52,6 +52,14 @@ impl Database {
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // The default level locks the gaps around rows that are not there: callers who ask for the same new
+            // key would end in deadlocks.
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                    Ok(())
+                })
+            })
             .connect_lazy_with(options.clone());
         Ok(Self { pool, options, keys: settings.keys.clone() })
     }

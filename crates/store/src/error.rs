@@ -30,8 +30,21 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 const DUPLICATE_KEY: u16 = 1062;
-/// Lock wait timeout, deadlock, read-only server, shutdown in progress, too many connections, connection killed.
-const PASSING: [u16; 6] = [1205, 1213, 1290, 1053, 1040, 1927];
+/// What passes by itself, or with the server that is in its place next.
+const PASSING: [u16; 12] = [
+    1020, // row changed since it was read (a server with snapshot isolation)
+    1040, // too many connections
+    1047, // cluster node not ready
+    1053, // shutdown in progress
+    1203, // too many connections of this user
+    1205, // lock wait timeout
+    1213, // deadlock
+    1290, // read-only server
+    1317, // query interrupted
+    1836, // read-only mode
+    1927, // connection killed
+    1969, // statement took too long
+];
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

@@ -56,7 +56,7 @@ impl Database {
         .execute(&mut *tx)
         .await?;
         let inserted = sqlx::query(
-            "INSERT IGNORE INTO idempotency_keys (token_id, route, idem_key, body_sha256, reserved_until, created_at) \
+            "INSERT INTO idempotency_keys (token_id, route, idem_key, body_sha256, reserved_until, created_at) \
              VALUES (?, ?, ?, ?, UTC_TIMESTAMP(6) + INTERVAL ? SECOND, UTC_TIMESTAMP(6))",
         )
         .bind(token.0)
@@ -65,10 +65,15 @@ impl Database {
         .bind(body_sha256.as_slice())
         .bind(RESERVED_SECONDS)
         .execute(&mut *tx)
-        .await?;
-        if inserted.rows_affected() == 1 {
-            tx.commit().await?;
-            return Ok(KeyState::Reserved);
+        .await
+        .map_err(Error::from);
+        match inserted {
+            Ok(_) => {
+                tx.commit().await?;
+                return Ok(KeyState::Reserved);
+            }
+            Err(Error::Taken(_)) => {}
+            Err(error) => return Err(error),
         }
         let row = sqlx::query(
             "SELECT body_sha256, status, location, body FROM idempotency_keys \

@@ -5,7 +5,7 @@ use domain::deployment::DeploymentKind;
 use domain::ids::{DeploymentId, JobId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
-use domain::step::StepState;
+use domain::step::{self, StepEvent, StepState};
 use domain::view::{JobEventView, JobView, Measurements, Page, StepView};
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
@@ -16,6 +16,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::{append_event, job_state, move_job};
 use crate::page::Cursor;
+use crate::queue::into_queue;
 use crate::rows::{json as json_column, json_or_none, time, time_or_none, version, version_or_none, word};
 
 /// Which jobs.
@@ -70,7 +71,7 @@ impl Database {
         .fetch_all(self.pool())
         .await?;
         Ok(JobView {
-            steps: steps.iter().map(step).collect::<Result<_>>()?,
+            steps: steps.iter().map(step_view).collect::<Result<_>>()?,
             plan: Some(json_column::<Plan>(&row, "plan")?),
             ..summary(&row)?
         })
@@ -102,6 +103,11 @@ impl Database {
     /// Asks for a job to be called off. One that no worker has begun ends at once.
     pub async fn cancel(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
         let mut tx = self.begin().await?;
+        // Queue row before job row, as whoever claims takes them; the other way round the two would deadlock.
+        sqlx::query("SELECT seq FROM job_queue WHERE job_id = ? FOR UPDATE")
+            .bind(id.0)
+            .fetch_optional(&mut *tx)
+            .await?;
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
         if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
             return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
@@ -138,7 +144,10 @@ impl Database {
         // The worker that got stuck with it has let go; the fence rises with the next claim.
         sqlx::query("UPDATE jobs SET worker_id = NULL WHERE id = ?").bind(id.0).execute(&mut *tx).await?;
         move_job(&mut tx, id, next, None).await?;
-        sqlx::query("INSERT IGNORE INTO job_queue (job_id) VALUES (?)").bind(id.0).execute(&mut *tx).await?;
+        if event == JobEvent::RetryWanted {
+            begin_failed_steps_again(&mut tx, id).await?;
+        }
+        into_queue(&mut tx, id).await?;
         let data = json!({ "state": next.as_str(), "resolved_by": actor, "reason": reason });
         append_event(&mut tx, id, seq, "job", None, &data).await?;
         self.audit_job(&mut tx, actor, "job.resolve", id, reason).await?;
@@ -157,6 +166,21 @@ impl Database {
         let entry = AuditEntry { actor, action, subject: format!("job/{id}"), detail: json!({ "reason": reason }) };
         audit::append(connection, self.keys(), &entry).await
     }
+}
+
+/// Failed steps are started again, so that the next worker probes them; and a word to call the job off that was
+/// spoken before the word to go on counts no longer.
+async fn begin_failed_steps_again(connection: &mut MySqlConnection, id: JobId) -> Result<()> {
+    sqlx::query("UPDATE jobs SET cancel_reason = NULL WHERE id = ?").bind(id.0).execute(&mut *connection).await?;
+    let started =
+        step::apply(StepState::Failed, StepEvent::Start).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+    sqlx::query("UPDATE job_steps SET state = ?, finished_at = NULL WHERE job_id = ? AND state = ?")
+        .bind(started.as_str())
+        .bind(id.0)
+        .bind(StepState::Failed.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 fn missing_job(error: Error) -> Error {
@@ -194,7 +218,7 @@ fn summary(row: &MySqlRow) -> Result<JobView> {
     })
 }
 
-fn step(row: &MySqlRow) -> Result<StepView> {
+fn step_view(row: &MySqlRow) -> Result<StepView> {
     Ok(StepView {
         id: row.try_get("step")?,
         name: row.try_get("name")?,

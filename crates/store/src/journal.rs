@@ -111,12 +111,16 @@ impl Journal for Database {
     }
 
     async fn cancel_requested(&self, held: &Held) -> Result<bool, JournalError> {
-        let asked: Option<i64> = sqlx::query_scalar("SELECT cancel_reason IS NOT NULL FROM jobs WHERE id = ?")
-            .bind(held.job.0)
-            .fetch_optional(self.pool())
-            .await
-            .map_err(Error::from)?;
-        Ok(asked == Some(1))
+        let asked: Option<i64> = sqlx::query_scalar(
+            "SELECT cancel_reason IS NOT NULL FROM jobs WHERE id = ? AND fence = ? AND worker_id = ?",
+        )
+        .bind(held.job.0)
+        .bind(held.fence)
+        .bind(held.worker.0)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(Error::from)?;
+        Ok(asked.ok_or_else(|| lost(held))? != 0)
     }
 }
 
@@ -173,16 +177,17 @@ async fn write_step(
     sqlx::query(
         "UPDATE job_steps SET state = ?, attempts = attempts + ?, \
          started_at = IF(?, COALESCE(started_at, UTC_TIMESTAMP(6)), started_at), \
-         finished_at = IF(?, UTC_TIMESTAMP(6), finished_at), output = COALESCE(?, output), \
-         error = IF(?, ?, error) WHERE job_id = ? AND step = ?",
+         finished_at = IF(?, UTC_TIMESTAMP(6), IF(?, NULL, finished_at)), output = COALESCE(?, output), \
+         error = COALESCE(?, IF(?, NULL, error)) WHERE job_id = ? AND step = ?",
     )
     .bind(next.as_str())
     .bind(u32::from(starts))
     .bind(starts)
     .bind(ends)
+    .bind(starts)
     .bind(note.output.as_ref().map(Value::to_string))
-    .bind(ends)
     .bind(note.error.as_ref().map(|error| to_json(&error_view(None, error))).transpose()?)
+    .bind(next == StepState::Finished)
     .bind(job.0)
     .bind(id)
     .execute(connection)
@@ -217,11 +222,14 @@ pub(crate) async fn move_job(
     next: JobState,
     error: Option<&ErrorView>,
 ) -> Result<(), Error> {
-    // The first error is the one that decided; an unwinding that ends well does not erase it.
+    // An unwinding that ends well does not erase why it began; a success after a person's retry does.
+    let succeeded = next == JobState::Succeeded;
     sqlx::query(
-        "UPDATE jobs SET state = ?, error = COALESCE(?, error), ended_at = IF(?, UTC_TIMESTAMP(6), NULL) WHERE id = ?",
+        "UPDATE jobs SET state = ?, error = IF(?, NULL, COALESCE(?, error)), \
+         ended_at = IF(?, UTC_TIMESTAMP(6), NULL) WHERE id = ?",
     )
     .bind(next.as_str())
+    .bind(succeeded)
     .bind(error.map(to_json).transpose()?)
     .bind(next.is_final())
     .bind(job.0)
@@ -230,7 +238,6 @@ pub(crate) async fn move_job(
     if !next.is_final() {
         return Ok(());
     }
-    let succeeded = next == JobState::Succeeded;
     sqlx::query(
         "UPDATE deployments d JOIN jobs j ON j.deployment_id = d.id \
          SET d.result = IF(?, 'succeeded', 'failed'), d.ended_at = UTC_TIMESTAMP(6) WHERE j.id = ?",
@@ -278,7 +285,8 @@ async fn record_images(connection: &mut MySqlConnection, job: JobId) -> Result<(
     for step in &plan.steps {
         if let StepSpec::StartService { at, release, image, image_id, .. } = &step.spec {
             sqlx::query(
-                "INSERT IGNORE INTO deployment_images (deployment_id, release_id, host, reference, image_id) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO deployment_images (deployment_id, release_id, host, reference, image_id) \
+                 VALUES (?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE image_id = image_id",
             )
             .bind(deployment)
             .bind(release.0)

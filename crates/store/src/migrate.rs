@@ -23,8 +23,9 @@ pub(crate) async fn run(database: &Database) -> Result<()> {
     let mut connection = database.connect_alone().await?;
     let result = locked(&mut connection).await;
     // Closing the connection frees the lock, also after an error.
-    connection.close().await?;
-    result
+    let closed = connection.close().await;
+    result?;
+    Ok(closed?)
 }
 
 async fn locked(connection: &mut MySqlConnection) -> Result<()> {

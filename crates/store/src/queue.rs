@@ -2,7 +2,7 @@
 
 use domain::ids::{JobId, WorkerId};
 use saga::Held;
-use sqlx::Row;
+use sqlx::{MySqlConnection, Row};
 
 use crate::database::Database;
 use crate::error::Result;
@@ -64,10 +64,12 @@ impl Database {
         select.push(")");
         let claimed = select.build().fetch_all(&mut *tx).await?;
         tx.commit().await?;
-        claimed
+        let mut held = claimed
             .iter()
             .map(|row| Ok(Held { job: JobId(row.try_get("id")?), worker, fence: row.try_get("fence")? }))
-            .collect()
+            .collect::<Result<Vec<_>>>()?;
+        held.sort_by_key(|held| jobs.iter().position(|job| *job == held.job.0));
+        Ok(held)
     }
 
     /// Gives a job back to the queue, for whoever comes next; a worker that stops does this.
@@ -80,9 +82,17 @@ impl Database {
             .execute(&mut *tx)
             .await?;
         if ours.rows_affected() == 1 {
-            sqlx::query("INSERT IGNORE INTO job_queue (job_id) VALUES (?)").bind(held.job.0).execute(&mut *tx).await?;
+            into_queue(&mut tx, held.job).await?;
         }
         tx.commit().await?;
         Ok(())
     }
+}
+
+pub(crate) async fn into_queue(connection: &mut MySqlConnection, job: JobId) -> Result<()> {
+    sqlx::query("INSERT INTO job_queue (job_id) VALUES (?) ON DUPLICATE KEY UPDATE job_id = job_id")
+        .bind(job.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -127,6 +127,14 @@ impl Database {
         application: ApplicationId,
         new: &NewRelease,
     ) -> Result<Registered> {
+        match self.try_register(actor, application, new).await {
+            // Somebody registered the same version at the same moment; now it can be seen.
+            Err(error) if error.is_taken("releases_version") => self.try_register(actor, application, new).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_register(&self, actor: &str, application: ApplicationId, new: &NewRelease) -> Result<Registered> {
         let mut tx = self.begin().await?;
         let known: Option<Vec<u8>> = sqlx::query_scalar(
             "SELECT content_sha256 FROM releases WHERE application_id = ? AND version = ? FOR UPDATE",
@@ -240,8 +248,8 @@ async fn upsert_migration(
     let up_sha256 = script_sha256(&source.up);
     let down_sha256 = source.down.as_deref().map(script_sha256);
     sqlx::query(
-        "INSERT IGNORE INTO migrations (id, application_id, store, engine, version, name, up, up_sha256, down, down_sha256) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO migrations (id, application_id, store, engine, version, name, up, up_sha256, down, down_sha256) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE id = migrations.id",
     )
     .bind(MigrationId::generate().0)
     .bind(application.0)

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::ids::PreservationId;
 use domain::ledger::Direction;
-use saga::{Held, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
+use saga::{Held, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
 use serde_json::json;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
@@ -19,8 +19,9 @@ const PRESERVATION: &str = "SELECT id, store, migration, object, keeper, row_cou
 #[async_trait]
 impl StatementJournal for Database {
     async fn entries(&self, held: &Held, step: u32) -> std::result::Result<Vec<StatementEntry>, JournalError> {
+        self.assert_held(held).await?;
         let rows = sqlx::query(
-            "SELECT undo, migration, direction, idx, sha256, done_at IS NOT NULL AS done FROM job_statements \
+            "SELECT is_undo, migration, direction, idx, sha256, done_at IS NOT NULL AS done FROM job_statements \
              WHERE job_id = ? AND step = ? ORDER BY seq",
         )
         .bind(held.job.0)
@@ -46,6 +47,7 @@ impl StatementJournal for Database {
     }
 
     async fn last_connection(&self, held: &Held, step: u32) -> std::result::Result<Option<u64>, JournalError> {
+        self.assert_held(held).await?;
         Ok(sqlx::query_scalar("SELECT connection_id FROM job_steps WHERE job_id = ? AND step = ?")
             .bind(held.job.0)
             .bind(step)
@@ -57,8 +59,8 @@ impl StatementJournal for Database {
     async fn intent(&self, held: &Held, step: u32, key: &StatementKey) -> std::result::Result<(), JournalError> {
         let (mut tx, seq) = self.begin_fenced(held).await?;
         sqlx::query(
-            "INSERT IGNORE INTO job_statements (job_id, step, seq, undo, migration, direction, idx, sha256, begun_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6))",
+            "INSERT INTO job_statements (job_id, step, seq, is_undo, migration, direction, idx, sha256, begun_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE seq = job_statements.seq",
         )
         .bind(held.job.0)
         .bind(step)
@@ -84,9 +86,9 @@ impl StatementJournal for Database {
         rows: u64,
     ) -> std::result::Result<(), JournalError> {
         let (mut tx, seq) = self.begin_fenced(held).await?;
-        sqlx::query(
+        let begun = sqlx::query(
             "UPDATE job_statements SET done_at = UTC_TIMESTAMP(6), affected = ? \
-             WHERE job_id = ? AND step = ? AND undo = ? AND migration = ? AND direction = ? AND idx = ?",
+             WHERE job_id = ? AND step = ? AND is_undo = ? AND migration = ? AND direction = ? AND idx = ?",
         )
         .bind(rows)
         .bind(held.job.0)
@@ -98,6 +100,10 @@ impl StatementJournal for Database {
         .execute(&mut *tx)
         .await
         .map_err(Error::from)?;
+        if begun.rows_affected() != 1 {
+            let (migration, index) = (&key.migration, key.index);
+            return Err(JournalError::Illegal(format!("statement {index} of {migration} is done but was never begun")));
+        }
         append_event(&mut tx, held.job, seq, "progress", Some(step), &statement("done", key)).await?;
         tx.commit().await.map_err(Error::from)?;
         Ok(())
@@ -111,9 +117,10 @@ impl StatementJournal for Database {
     ) -> std::result::Result<(), JournalError> {
         let (mut tx, seq) = self.begin_fenced(held).await?;
         sqlx::query(
-            "INSERT IGNORE INTO ledger (environment_id, store, migration_id, version, name, direction, script_sha256, \
+            "INSERT INTO ledger (environment_id, store, migration_id, version, name, direction, script_sha256, \
              fingerprint_before, fingerprint_after, job_id, step, at) \
-             SELECT environment_id, ?, ?, ?, ?, ?, ?, ?, ?, id, ?, UTC_TIMESTAMP(6) FROM jobs WHERE id = ?",
+             SELECT environment_id, ?, ?, ?, ?, ?, ?, ?, ?, id, ?, UTC_TIMESTAMP(6) FROM jobs WHERE id = ? \
+             ON DUPLICATE KEY UPDATE store = ledger.store",
         )
         .bind(&record.store)
         .bind(record.migration.0)
@@ -140,6 +147,7 @@ impl StatementJournal for Database {
         store: &str,
         version: &str,
     ) -> std::result::Result<Option<String>, JournalError> {
+        self.assert_held(held).await?;
         Ok(sqlx::query_scalar(
             "SELECT fingerprint_before FROM ledger WHERE environment_id = (SELECT environment_id FROM jobs WHERE id = ?) \
              AND store = ? AND version = ? AND direction = 'up' ORDER BY id DESC LIMIT 1",
@@ -155,9 +163,9 @@ impl StatementJournal for Database {
     async fn keep(&self, held: &Held, step: u32, kept: &Preservation) -> std::result::Result<(), JournalError> {
         let (mut tx, seq) = self.begin_fenced(held).await?;
         sqlx::query(
-            "INSERT IGNORE INTO preservations (id, environment_id, store, migration, object, keeper, row_count, checksum, \
+            "INSERT INTO preservations (id, environment_id, store, migration, object, keeper, row_count, checksum, \
              state, job_id, step, kept_at) SELECT ?, environment_id, ?, ?, ?, ?, ?, ?, 'kept', id, ?, UTC_TIMESTAMP(6) \
-             FROM jobs WHERE id = ?",
+             FROM jobs WHERE id = ? ON DUPLICATE KEY UPDATE object = preservations.object",
         )
         .bind(kept.id.0)
         .bind(&kept.store)
@@ -183,6 +191,7 @@ impl StatementJournal for Database {
         store: &str,
         migration: &str,
     ) -> std::result::Result<Vec<Preservation>, JournalError> {
+        self.assert_held(held).await?;
         let rows = sqlx::query(PRESERVATION)
             .bind(held.job.0)
             .bind(store)
@@ -217,7 +226,7 @@ fn statement(what: &str, key: &StatementKey) -> serde_json::Value {
 fn entry(row: &MySqlRow) -> Result<StatementEntry> {
     Ok(StatementEntry {
         key: StatementKey {
-            undo: row.try_get("undo")?,
+            undo: row.try_get("is_undo")?,
             migration: row.try_get("migration")?,
             direction: word(row, "direction", Direction::from_word)?,
             index: row.try_get("idx")?,

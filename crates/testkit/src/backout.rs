@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::process::Launch;
-use crate::{ReservedPort, Scratch, Server, blocking};
+use crate::{ReservedPort, Scratch, Server, blocking, wait};
 
 /// The first start installs a private database server.
 const START_WAIT: Duration = Duration::from_mins(1);
@@ -89,12 +89,14 @@ impl Backout {
         })
     }
 
+    /// The token is printed once the service answers, so it may be a moment later in the log.
     fn printed_token(&self) -> Result<String> {
-        let log = std::fs::read_to_string(self.server.log())?;
-        let start = log.find("bko_").context("`backout serve` printed no token")?;
-        let token: String = log[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-        ensure!(token.len() > 20, "`backout serve` printed no whole token");
-        Ok(token)
+        let printed = wait::poll(START_WAIT, || {
+            let log = std::fs::read_to_string(self.server.log()).ok()?;
+            let (_, rest) = log.split_once("BACKOUT_TOKEN=")?;
+            rest.split_once('\n').map(|(token, _)| token.to_owned())
+        });
+        printed.with_context(|| format!("`backout serve` printed no token\n{}", self.server.log_tail()))
     }
 }
 

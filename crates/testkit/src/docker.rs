@@ -155,6 +155,8 @@ fn configuration(directory: &Path) -> Result<PathBuf> {
 
 fn build_context(files: &[(&Path, &str)], env: &[(&str, &str)], cmd: &[&str]) -> Result<Vec<u8>> {
     let mut context = tar::Builder::new(Vec::new());
+    // The engine cannot read the format that the library uses for files with holes.
+    context.sparse(false);
     let mut lines = vec!["FROM scratch".to_owned()];
     for (index, (source, target)) in files.iter().enumerate() {
         let name = format!("files/{index}");

@@ -31,6 +31,8 @@ pub async fn build_image(engine: &Engine, tag: &str, dockerfile: &str, files: &[
 
 async fn context_tar(tag: &str, dockerfile: &str, files: &[(&str, PathBuf)]) -> Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
+    // The engine cannot read the format that the library uses for files with holes.
+    builder.sparse(false);
     append(tag, &mut builder, "Dockerfile", 0o644, dockerfile.as_bytes())?;
     for (name, path) in files {
         let unreadable = |error: std::io::Error| build_error(tag, format!("{}: {error}", path.display()));

@@ -1,0 +1,81 @@
+//! `backout admin backup`: control database and keys into one file, while the service runs or not.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Utc;
+use driver_mariadb::{DumpLimits, Target};
+use i18n::Language;
+use secrecy::ExposeSecret;
+
+use super::archive::{self, Dump};
+use super::print;
+use crate::data_directory::{self, DataDirectory};
+use crate::database::{self, Server};
+use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, KeyFile};
+use crate::sentence::Sentence;
+use crate::settings::Settings;
+
+const WITHIN: Duration = Duration::from_hours(1);
+
+/// Makes a backup and prints where it is.
+pub(super) async fn run(settings: &Settings, to: &Path, language: Language) -> Result<()> {
+    let opened = DataDirectory::open(&settings.data_directory, database::sharing(settings));
+    let (server, directory) = match opened {
+        Ok(directory) => (Server::start(settings, &directory).await?, Some(directory)),
+        // The service runs: its server answers us too.
+        Err(data_directory::Error::Held { .. }) => (Server::of_another_process(settings)?, None),
+        Err(error) => return Err(error.into()),
+    };
+    let written = backed_up(settings, &server, to).await;
+    server.stop().await;
+    drop(directory);
+    let (path, bytes) = written?;
+    let done = Sentence::new("serve.backup-done").with("path", path.display()).with("bytes", bytes);
+    print(&[done.text(language), i18n::text(language, "serve.backup-secret", [])]);
+    Ok(())
+}
+
+async fn backed_up(settings: &Settings, server: &Server, to: &Path) -> Result<(PathBuf, u64)> {
+    server.ready().await?;
+    let path = keys::path(settings);
+    let keys = keys::read(&path)?.ok_or_else(|| {
+        Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path.display()))
+    })?;
+    write(&server.target()?, Some(keys), to, "backout").await
+}
+
+/// Dumps, verifies, and writes the archive: to that file, or into that directory under a name with the time.
+pub(super) async fn write(target: &Target, keys: Option<KeyFile>, to: &Path, prefix: &str) -> Result<(PathBuf, u64)> {
+    let created_at = Utc::now();
+    let dest = if to.is_dir() {
+        to.join(format!("{prefix}-{}.tar", created_at.format("%Y%m%dT%H%M%S%3fZ")))
+    } else {
+        to.to_owned()
+    };
+    if dest.exists() {
+        return Err(Failure::new(Exit::Refused, Sentence::new("serve.backup-exists").with("path", dest.display())));
+    }
+    let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unusable = |error: std::io::Error| Failure::unavailable(format!("{}: {error}", folder.display()));
+    let scratch = tempfile::Builder::new().prefix(".backout-dump-").tempdir_in(folder).map_err(unusable)?;
+    let file = scratch.path().join("dump");
+    let report = driver_mariadb::dump(target, &file, DumpLimits { max_bytes: u64::MAX, timeout: WITHIN })
+        .await
+        .map_err(Failure::unavailable)?;
+    driver_mariadb::verify(&file, &report.sha256).await.map_err(Failure::internal)?;
+    let written = dest.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        let dump = Dump {
+            file: &file,
+            bytes: report.bytes_compressed,
+            sha256: report.sha256,
+            tables: report.tables,
+            created_at,
+        };
+        archive::write(&written, keys.as_ref().map(|keys| keys.text.expose_secret()), &dump)
+    });
+    let bytes = writing.await.map_err(Failure::internal)?.map_err(Failure::unavailable)?;
+    Ok((dest, bytes))
+}

@@ -1,0 +1,141 @@
+//! `backout admin restore`: control database and keys out of a backup, while nothing runs.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::job::JobState;
+use driver_mariadb::{SessionOptions, Target, quote_identifier};
+use i18n::Language;
+use store::{Cursor, Database, JobQuery};
+
+use super::archive::{self, Unpacked};
+use super::{backup, print};
+use crate::data_directory::{DataDirectory, Sharing};
+use crate::database::Server;
+use crate::failure::{Exit, Failure, Result};
+use crate::keys::{self, KeyFile};
+use crate::sentence::Sentence;
+use crate::settings::Settings;
+
+const WITHIN: Duration = Duration::from_hours(1);
+/// More jobs than run at a time anywhere.
+const MANY: u32 = 500;
+
+/// Restores a backup and prints what was under way when it was made.
+pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language: Language) -> Result<()> {
+    // Alone also where others look after the database: nothing of Backout may work on it meanwhile.
+    let directory = DataDirectory::open(&settings.data_directory, Sharing::Alone)?;
+    let (from, folder) = (file.to_owned(), directory.path().to_owned());
+    let backup = tokio::task::spawn_blocking(move || archive::unpack(&from, &folder))
+        .await
+        .map_err(Failure::internal)?
+        .map_err(|error| unusable(file, error))?;
+    let keys = backup.keys.clone().ok_or_else(|| unusable(file, "it holds no keys"))?;
+    let keys = KeyFile::parse(keys).map_err(|error| unusable(file, error))?;
+    driver_mariadb::verify(&backup.dump, &backup.dump_sha256).await.map_err(|error| unusable(file, error))?;
+    let server = Server::start(settings, &directory).await?;
+    let outcome = restored(settings, &directory, &server, &backup, &keys, force).await;
+    server.stop().await;
+    let (aside, unfinished) = outcome?;
+    let mut lines = vec![
+        Sentence::new("serve.restore-done")
+            .with("time", backup.manifest.created_at.to_rfc3339())
+            .with("tables", backup.manifest.tables)
+            .text(language),
+    ];
+    lines.extend(aside.map(|path| Sentence::new("serve.restore-aside").with("path", path.display()).text(language)));
+    if !unfinished.is_empty() {
+        lines.push(i18n::text(language, "serve.restore-unfinished-jobs", []));
+        lines.extend(unfinished);
+    }
+    print(&lines);
+    Ok(())
+}
+
+/// Where what was there before is, and the jobs that were under way.
+type Restored = (Option<PathBuf>, Vec<String>);
+
+async fn restored(
+    settings: &Settings,
+    directory: &DataDirectory,
+    server: &Server,
+    backup: &Unpacked,
+    keys: &KeyFile,
+    force: bool,
+) -> Result<Restored> {
+    server.ready().await?;
+    let target = server.target()?;
+    let there = tables(&target).await?;
+    // What an interrupted restore left is nothing that anybody misses.
+    let interrupted = directory.is_restoring();
+    if !there.is_empty() && !interrupted && !force {
+        let sentence = Sentence::new("serve.restore-refused").with("tables", there.len());
+        return Err(Failure::new(Exit::Refused, sentence));
+    }
+    let key_path = keys::path(settings);
+    let aside = if there.is_empty() || interrupted {
+        None
+    } else {
+        Some(put_aside(directory, &target, keys::read(&key_path)?).await?)
+    };
+    directory.set_restoring(true)?;
+    drop_all(&target, &there).await?;
+    driver_mariadb::restore(&target, &backup.dump, &backup.dump_sha256, WITHIN).await.map_err(Failure::unavailable)?;
+    keys.write(&key_path)?;
+    let database = server.open(settings, &keys.keyring).await?;
+    let unfinished = unfinished(&database).await;
+    database.close().await;
+    directory.set_restoring(false)?;
+    Ok((aside, unfinished?))
+}
+
+async fn put_aside(directory: &DataDirectory, target: &Target, keys: Option<KeyFile>) -> Result<PathBuf> {
+    let folder = directory.path().join("backups/control");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Failure::unavailable)?;
+    Ok(backup::write(target, keys, &folder, "before-restore").await?.0)
+}
+
+/// The tables and views of the control database, each with the word that drops it.
+async fn tables(target: &Target) -> Result<Vec<(String, &'static str)>> {
+    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
+    let listed = session.execute("SHOW FULL TABLES").await.map_err(Failure::unavailable)?;
+    session.close().await;
+    let rows = listed.result_sets.into_iter().flat_map(|set| set.rows);
+    let word = |kind: &str| if kind == "VIEW" { "VIEW" } else { "TABLE" };
+    Ok(rows
+        .filter_map(|row| match &row[..] {
+            [Some(name), Some(kind)] => Some((name.clone(), word(kind))),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A later version may have made tables that the backup does not know and would not replace.
+async fn drop_all(target: &Target, there: &[(String, &'static str)]) -> Result<()> {
+    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
+    session.execute("SET SESSION foreign_key_checks = 0").await.map_err(Failure::unavailable)?;
+    for (name, word) in there {
+        let statement = format!("DROP {word} IF EXISTS {}", quote_identifier(name));
+        session.execute(&statement).await.map_err(Failure::unavailable)?;
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// The jobs that were under way when the backup was made: a worker looks at the world before it goes on with them.
+async fn unfinished(database: &Database) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for state in [JobState::Running, JobState::Unwinding] {
+        let query = JobQuery { state: Some(state), ..JobQuery::default() };
+        for job in database.jobs(&query, &Cursor::new(None, MANY)?).await?.items {
+            lines.push(format!("  {} {}/{} {}", job.id, job.application, job.environment, state.as_str()));
+        }
+    }
+    Ok(lines)
+}
+
+fn unusable(file: &Path, reason: impl std::fmt::Display) -> Failure {
+    let sentence = Sentence::new("serve.backup-unusable").with("path", file.display()).with("reason", reason);
+    Failure::new(Exit::Settings, sentence)
+}

@@ -1,0 +1,212 @@
+//! `backout doctor`: what should be, what is, and what to do about it.
+
+use std::collections::BTreeSet;
+
+use domain::finding::{Code, Severity};
+use domain::job::JobState;
+use domain::view::{EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest};
+use i18n::{finding, job_state};
+use serde::Serialize;
+
+use super::migrations::ledgers;
+use super::rollback::current_of;
+use crate::cli::context::{Context, Place};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::render::hint;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    verdict: Verdict,
+    /// What was looked at and how it is.
+    message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
+    let mut checks = service(context).await?;
+    for app in context.applications().await? {
+        for environment in context.environments(&app).await? {
+            let place = Place { app: app.clone(), env: environment.name.clone() };
+            checks.extend(check_environment(context, &place, &environment).await?);
+        }
+    }
+    let healthy = checks.iter().all(|check| check.verdict != Verdict::Bad);
+    if context.json {
+        output::json(&checks);
+    } else {
+        for check in &checks {
+            let mark = match check.verdict {
+                Verdict::Good => "✓",
+                Verdict::Doubtful => "!",
+                Verdict::Bad => "✗",
+            };
+            output::line(&format!("{mark} {}", check.message));
+            if let Some(hint) = &check.hint {
+                output::line(&format!("    → {hint}"));
+            }
+        }
+        output::line(&context.text(if healthy { "cli.doctor-good" } else { "cli.doctor-bad" }, []));
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Failed })
+}
+
+/// The service and what it depends on.
+async fn service(context: &Context) -> Result<Vec<Check>, Failure> {
+    let readiness = context.client.readiness().await?;
+    let checks = readiness.dependencies.iter().map(|dependency| match &dependency.problem {
+        None => Check {
+            verdict: Verdict::Good,
+            message: context.text("cli.doctor-dependency-good", [("name", dependency.name.as_str())]),
+            hint: None,
+        },
+        Some(problem) => Check {
+            verdict: Verdict::Bad,
+            message: context
+                .text("cli.doctor-dependency-bad", [("name", dependency.name.as_str()), ("problem", problem)]),
+            hint: Some("backout serve".to_owned()),
+        },
+    });
+    Ok(checks.collect())
+}
+
+async fn check_environment(
+    context: &Context,
+    place: &Place,
+    environment: &EnvironmentView,
+) -> Result<Vec<Check>, Failure> {
+    let mut checks = vec![runs(context, place, environment)];
+    checks.extend(active_job(context, environment).await?);
+    let Some(current) = &environment.current else {
+        return Ok(checks);
+    };
+    let release = context.client.get_release(&place.app, &current.version.to_string()).await?;
+    for ledger in ledgers(context, place).await? {
+        checks.push(compare(context, place, &release, &ledger));
+    }
+    checks.extend(way_back(context, place, environment).await?);
+    Ok(checks)
+}
+
+fn runs(context: &Context, place: &Place, environment: &EnvironmentView) -> Check {
+    let version = current_of(environment);
+    let params = [("application", place.app.as_str()), ("environment", &place.env), ("version", &version)];
+    match (&environment.current, &environment.maintenance) {
+        (None, _) => Check {
+            verdict: Verdict::Doubtful,
+            message: context.text("cli.doctor-nothing-runs", params),
+            hint: Some("backout deploy VERSION".to_owned()),
+        },
+        (Some(_), None) => {
+            Check { verdict: Verdict::Good, message: context.text("cli.doctor-runs", params), hint: None }
+        }
+        (Some(_), Some(reason)) => Check {
+            verdict: Verdict::Doubtful,
+            message: context
+                .text("cli.maintenance-is-on", [("environment", place.env.as_str()), ("reason", reason.as_str())]),
+            hint: Some(context.command("maintenance off")),
+        },
+    }
+}
+
+/// A job that holds the environment, and whether it waits for somebody.
+async fn active_job(context: &Context, environment: &EnvironmentView) -> Result<Option<Check>, Failure> {
+    let Some(id) = environment.active_job else {
+        return Ok(None);
+    };
+    let job = context.client.get_job(id).await?;
+    let (id, state) = (id.to_string(), job_state(context.language, job.state));
+    let stuck = job.state == JobState::Stuck;
+    Ok(Some(Check {
+        verdict: if stuck { Verdict::Bad } else { Verdict::Doubtful },
+        message: context
+            .text("cli.doctor-job", [("environment", environment.name.as_str()), ("job", &id), ("state", &state)]),
+        hint: Some(if stuck {
+            format!("backout job resolve {id} retry | unwind")
+        } else {
+            format!("backout job watch {id}")
+        }),
+    }))
+}
+
+/// The target's ledger beside what the running release brings.
+fn compare(context: &Context, place: &Place, release: &ReleaseDetail, ledger: &LedgerView) -> Check {
+    let store = ledger.store.name.as_str();
+    let check = |verdict, key: &str, migrations: &str, hint: Option<String>| Check {
+        verdict,
+        message: context.text(
+            key,
+            [
+                ("environment", place.env.as_str()),
+                ("store", store),
+                ("version", release.release.version.to_string().as_str()),
+                ("migrations", migrations),
+            ],
+        ),
+        hint,
+    };
+    if let Some(reason) = &ledger.unreachable {
+        return check(Verdict::Bad, "cli.doctor-ledger-unreachable", reason, None);
+    }
+    let brought = release.migrations.get(store).into_iter().flatten();
+    let wanted: BTreeSet<&str> = brought.map(|migration| migration.version.as_str()).collect();
+    let applied: BTreeSet<&str> = ledger.applied.iter().map(String::as_str).collect();
+    let list = |versions: Vec<&&str>| versions.into_iter().copied().collect::<Vec<_>>().join(", ");
+    let missing = list(wanted.difference(&applied).collect());
+    let beyond = list(applied.difference(&wanted).collect());
+    if !missing.is_empty() {
+        let again = context.command(&format!("plan --deploy {}", release.release.version));
+        return check(Verdict::Bad, "cli.doctor-ledger-missing", &missing, Some(again));
+    }
+    if !beyond.is_empty() {
+        // A release that runs on a newer schema leaves it there: not wrong, but worth knowing.
+        return check(Verdict::Doubtful, "cli.doctor-ledger-beyond", &beyond, Some(context.command("migrations")));
+    }
+    check(Verdict::Good, "cli.doctor-ledger-good", "", None)
+}
+
+/// Whether one could go back now: this asks images, containers and servers too.
+async fn way_back(context: &Context, place: &Place, environment: &EnvironmentView) -> Result<Vec<Check>, Failure> {
+    let request = RollbackRequest { expected_current: Some(current_of(environment)), ..RollbackRequest::default() };
+    let plan = match context.client.plan_rollback(&place.app, &place.env, &request).await {
+        Ok(plan) => plan,
+        Err(client::Error::Problem(problem)) if problem.status == 409 => {
+            let message = problem.detail.unwrap_or(problem.message);
+            return Ok(vec![Check { verdict: Verdict::Doubtful, message, hint: problem.hint }]);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut checks: Vec<Check> = plan
+        .findings
+        .iter()
+        // That a rollback would need a window is no ailment.
+        .filter(|found| found.severity != Severity::Note && found.code != Code::MaintenanceWindow)
+        .map(|found| Check {
+            verdict: if found.severity == Severity::Blocker { Verdict::Bad } else { Verdict::Doubtful },
+            message: finding(context.language, found),
+            hint: hint(context.language, found),
+        })
+        .collect();
+    if plan.is_runnable() {
+        let target = plan.to.version.to_string();
+        checks.push(Check {
+            verdict: Verdict::Good,
+            message: context
+                .text("cli.doctor-way-back", [("environment", place.env.as_str()), ("version", target.as_str())]),
+            hint: None,
+        });
+    }
+    Ok(checks)
+}

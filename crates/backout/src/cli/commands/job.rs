@@ -1,0 +1,77 @@
+//! `backout job watch | cancel | resolve`: one job.
+
+use clap::{Args, Subcommand, ValueEnum};
+use domain::ids::JobId;
+use domain::view::{CancelRequest, ResolveRequest, StuckChoice};
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::watch::watch_and_tell;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
+    Watch(Watch),
+    Cancel(Cancel),
+    Resolve(Resolve),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[arg(value_name = "ID")]
+    id: JobId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cancel {
+    #[arg(value_name = "ID")]
+    id: JobId,
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    #[arg(value_name = "ID")]
+    id: JobId,
+    #[arg(value_enum, value_name = "retry|unwind")]
+    choice: Choice,
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Choice {
+    Retry,
+    Unwind,
+}
+
+impl Job {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Watch(Watch { id }) => Ok(Exit::of_job(watch_and_tell(context, id).await?.state)),
+            Self::Cancel(Cancel { id, reason }) => {
+                context.client.cancel_job(id, &CancelRequest { reason }).await?;
+                let job = watch_and_tell(context, id).await?;
+                // A job that could not be stopped any more is not what was asked for.
+                Ok(match job.state {
+                    domain::job::JobState::Cancelled | domain::job::JobState::Undone => Exit::Done,
+                    domain::job::JobState::Stuck => Exit::Stuck,
+                    _ => Exit::Failed,
+                })
+            }
+            Self::Resolve(Resolve { id, choice, reason }) => {
+                let choice = match choice {
+                    Choice::Retry => StuckChoice::Retry,
+                    Choice::Unwind => StuckChoice::Unwind,
+                };
+                context.client.resolve_job(id, &ResolveRequest { choice, reason }).await?;
+                let job = watch_and_tell(context, id).await?;
+                Ok(match (choice, job.state) {
+                    (StuckChoice::Unwind, domain::job::JobState::Undone) => Exit::Done,
+                    (_, state) => Exit::of_job(state),
+                })
+            }
+        }
+    }
+}

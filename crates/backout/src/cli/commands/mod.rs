@@ -1,0 +1,19 @@
+//! One file a command.
+
+pub(crate) mod app;
+pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod history;
+pub(crate) mod job;
+pub(crate) mod jobs;
+pub(crate) mod maintenance;
+pub(crate) mod migrations;
+pub(crate) mod plan;
+pub(crate) mod release;
+pub(crate) mod releases;
+pub(crate) mod rollback;
+pub(crate) mod status;
+pub(crate) mod token;

@@ -1,0 +1,150 @@
+//! What every command works with.
+
+use std::cell::Cell;
+
+use client::{Client, PageRequest};
+use domain::ids::JobId;
+use domain::view::EnvironmentView;
+use i18n::{Language, text};
+use secrecy::SecretString;
+
+use super::args::Global;
+use super::failure::{Failure, What};
+use super::settings::Settings;
+
+/// More applications or environments than anybody chooses from by hand.
+const MANY: u32 = 200;
+
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) language: Language,
+    /// Whether the API's data is wanted instead of tables.
+    pub(crate) json: bool,
+    app: Option<String>,
+    env: Option<String>,
+    /// The flags that were given, to be repeated in commands that are suggested.
+    given: String,
+    watched: Cell<Option<JobId>>,
+}
+
+/// An application and one of its environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) app: String,
+    pub(crate) env: String,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings, global: &Global, language: Language) -> Result<Self, Failure> {
+        let token: Option<SecretString> = settings.token;
+        let client = Client::new(client::Settings { url: settings.url, token, language: language.tag().to_owned() })?;
+        let mut given = String::new();
+        for (flag, value) in [("--app", &global.app), ("--env", &global.env)] {
+            if let Some(value) = value {
+                given.extend([" ", flag, " ", value]);
+            }
+        }
+        Ok(Self {
+            client,
+            language,
+            json: global.json,
+            app: settings.app,
+            env: settings.env,
+            given,
+            watched: Cell::new(None),
+        })
+    }
+
+    /// The sentence of that key in the language of the person.
+    pub(crate) fn text<'a>(&self, key: &str, params: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        text(self.language, key, params)
+    }
+
+    /// A command that can be typed as it stands.
+    pub(crate) fn command(&self, command: &str) -> String {
+        format!("backout {command}{}", self.given)
+    }
+
+    /// The application that was named, or the only one.
+    pub(crate) async fn application(&self) -> Result<String, Failure> {
+        if let Some(app) = &self.app {
+            return Ok(app.clone());
+        }
+        let page = self.client.list_applications(&PageRequest::first(MANY)).await?;
+        only(What::Application, page.items.into_iter().map(|application| application.name).collect())
+    }
+
+    /// The applications that were meant: the one that was named, or all.
+    pub(crate) async fn applications(&self) -> Result<Vec<String>, Failure> {
+        if let Some(app) = &self.app {
+            return Ok(vec![app.clone()]);
+        }
+        let page = self.client.list_applications(&PageRequest::first(MANY)).await?;
+        Ok(page.items.into_iter().map(|application| application.name).collect())
+    }
+
+    /// The application and the environment that were named, or the only ones.
+    pub(crate) async fn place(&self) -> Result<Place, Failure> {
+        let app = self.application().await?;
+        if let Some(env) = &self.env {
+            return Ok(Place { app, env: env.clone() });
+        }
+        let names = self.environments(&app).await?.into_iter().map(|environment| environment.name).collect();
+        let env = only(What::Environment, names)?;
+        Ok(Place { app, env })
+    }
+
+    /// The environment as it is now.
+    pub(crate) async fn environment(&self, place: &Place) -> Result<EnvironmentView, Failure> {
+        Ok(self.client.get_environment(&place.app, &place.env).await?)
+    }
+
+    /// The environments of an application, or the one that was named.
+    pub(crate) async fn environments(&self, app: &str) -> Result<Vec<EnvironmentView>, Failure> {
+        let page = self.client.list_environments(app, &PageRequest::first(MANY)).await?;
+        Ok(page.items.into_iter().filter(|found| self.env.as_ref().is_none_or(|env| *env == found.name)).collect())
+    }
+
+    /// The application's name if one was named.
+    pub(crate) fn named_application(&self) -> Option<String> {
+        self.app.clone()
+    }
+
+    /// The environment's name if one was named.
+    pub(crate) fn named_environment(&self) -> Option<String> {
+        self.env.clone()
+    }
+
+    /// Remembers the job that is being watched, for whoever interrupts.
+    pub(crate) fn watching(&self, job: Option<JobId>) {
+        self.watched.set(job);
+    }
+
+    pub(crate) fn watched(&self) -> Option<JobId> {
+        self.watched.get()
+    }
+}
+
+fn only(what: What, mut names: Vec<String>) -> Result<String, Failure> {
+    match (names.pop(), names.is_empty()) {
+        (Some(name), true) => Ok(name),
+        (last, _) => {
+            names.extend(last);
+            Err(Failure::Choose { what, names })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_needs_no_name_and_of_several_none_is_guessed() {
+        assert_eq!(only(What::Environment, vec!["production".into()]).unwrap(), "production");
+        for names in [vec![], vec!["a".to_owned(), "b".to_owned()]] {
+            let failure = only(What::Environment, names.clone()).unwrap_err();
+            assert!(matches!(failure, Failure::Choose { names: told, .. } if told == names));
+        }
+    }
+}

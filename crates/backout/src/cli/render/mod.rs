@@ -1,0 +1,11 @@
+//! How plans, findings, differences and jobs look to people.
+
+mod difference;
+mod findings;
+mod job;
+mod plan;
+
+pub(crate) use difference::{difference, git};
+pub(crate) use findings::{findings, hint};
+pub(crate) use job::outcome;
+pub(crate) use plan::plan;

@@ -1,0 +1,132 @@
+//! Following a job to its rest: live bars on a terminal, plain lines elsewhere.
+
+mod display;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::deployment::DeploymentKind;
+use domain::ids::JobId;
+use domain::job::JobState;
+use domain::step::StepState;
+use domain::view::{ErrorView, JobEventView, JobView};
+use futures::TryStreamExt;
+use serde::Deserialize;
+
+use self::display::Display;
+use super::context::Context;
+use super::failure::Failure;
+use super::{output, render};
+
+/// What an event of a job or a step carries.
+#[derive(Deserialize)]
+struct Moved<S> {
+    state: S,
+    #[serde(default)]
+    error: Option<ErrorView>,
+}
+
+/// What a step tells on its way.
+#[derive(Deserialize)]
+struct Progress {
+    what: String,
+    done: u64,
+    total: u64,
+}
+
+/// Shows the job's steps as they happen; gives the job as it rests.
+pub(crate) async fn watch(context: &Context, id: JobId) -> Result<JobView, Failure> {
+    context.watching(Some(id));
+    let job = context.client.get_job(id).await?;
+    let mut shown = Shown { display: Display::of(context, &job), begun: HashMap::new() };
+    let mut events = context.client.job_events(id, 0);
+    while let Some(event) = events.try_next().await? {
+        shown.show(&event);
+    }
+    shown.display.finish();
+    let job = context.client.get_job(id).await?;
+    context.watching(None);
+    Ok(job)
+}
+
+/// The same, and says how it ended and what undoes it.
+pub(crate) async fn watch_and_tell(context: &Context, id: JobId) -> Result<JobView, Failure> {
+    let job = watch(context, id).await?;
+    if context.json {
+        output::json(&job);
+        return Ok(job);
+    }
+    output::line("");
+    output::line(render::outcome(context.language, &job).trim_end());
+    let next = match (job.state, undo(&job)) {
+        (JobState::Succeeded, Some(undo)) => {
+            Some(context.text("cli.undo-with", [("command", context.command(&undo).as_str())]))
+        }
+        (JobState::Stuck, _) => {
+            let retry = format!("backout job resolve {id} retry");
+            let unwind = format!("backout job resolve {id} unwind");
+            Some(context.text("cli.stuck-next", [("retry", retry.as_str()), ("unwind", unwind.as_str())]))
+        }
+        (JobState::Failed | JobState::Undone, _) => {
+            Some(context.text("cli.next", [("command", context.command("doctor").as_str())]))
+        }
+        _ => None,
+    };
+    if let Some(next) = next {
+        output::line(&next);
+    }
+    Ok(job)
+}
+
+/// The command that undoes what a job did.
+fn undo(job: &JobView) -> Option<String> {
+    match job.kind {
+        DeploymentKind::Deploy | DeploymentKind::Rollback => job.from.as_ref().map(|from| format!("deploy {from}")),
+        DeploymentKind::MaintenanceOn => Some("maintenance off".to_owned()),
+        DeploymentKind::MaintenanceOff => None,
+    }
+}
+
+struct Shown {
+    display: Display,
+    begun: HashMap<u32, DateTime<Utc>>,
+}
+
+impl Shown {
+    /// An event of a kind or shape that is not known yet is left out: the job's end is asked for anyway.
+    fn show(&mut self, event: &JobEventView) {
+        let data = event.data.clone();
+        match (event.kind.as_str(), event.step) {
+            ("step", Some(step)) => {
+                if let Ok(moved) = serde_json::from_value::<Moved<StepState>>(data) {
+                    self.step(step, event.at, &moved);
+                }
+            }
+            ("progress", Some(step)) => {
+                if let Ok(progress) = serde_json::from_value::<Progress>(data) {
+                    self.display.progress(step, &progress.what, progress.done, progress.total);
+                }
+            }
+            ("job", _) => {
+                if let Ok(moved) = serde_json::from_value::<Moved<JobState>>(data) {
+                    self.display.job(moved.state, moved.error.as_ref());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: u32, at: DateTime<Utc>, moved: &Moved<StepState>) {
+        match moved.state {
+            StepState::Pending => {}
+            StepState::Started | StepState::Undoing => {
+                self.begun.insert(step, at);
+                self.display.begin(step, moved.state);
+            }
+            StepState::Finished | StepState::Failed | StepState::Undone | StepState::UndoFailed => {
+                let began = self.begun.remove(&step).unwrap_or(at);
+                self.display.end(step, moved.state, began, at, moved.error.as_ref());
+            }
+        }
+    }
+}

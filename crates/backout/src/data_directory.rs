@@ -1,0 +1,173 @@
+//! The directory in which a process keeps everything, and the lock that says whose it is.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+const LOCK: &str = "lock";
+const RESTORING: &str = "restoring";
+const MAX_HOLDER_BYTES: u64 = 4096;
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Another process works in it.
+    #[error("the data directory {path} is in use by {holder}")]
+    Held { path: PathBuf, holder: String },
+    /// The operating system says no.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// How many processes may work in it at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// One: the private database server has one master.
+    Alone,
+    /// Any number, none of which is alone: they keep only locks, keys and backups in it.
+    Shared,
+}
+
+/// A data directory that is ours, alone or with others of our kind, as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    lock: File,
+    sharing: Sharing,
+}
+
+impl DataDirectory {
+    /// Makes the directory if it is not there (only its owner may enter it) and takes its lock, which ends with the
+    /// process, however it ends.
+    pub(crate) fn open(path: &Path, sharing: Sharing) -> Result<Self, Error> {
+        let fail = |doing| move |source| Error::Io { doing, path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail("make"))?;
+        let path = fs::canonicalize(path).map_err(fail("find"))?;
+        let file = path.join(LOCK);
+        let fail = |doing| {
+            let file = file.clone();
+            move |source| Error::Io { doing, path: file, source }
+        };
+        let mut options = File::options();
+        let mut lock = options.create(true).truncate(false).read(true).write(true).open(&file).map_err(fail("open"))?;
+        let operation = match sharing {
+            Sharing::Alone => FlockOperation::NonBlockingLockExclusive,
+            Sharing::Shared => FlockOperation::NonBlockingLockShared,
+        };
+        match rustix::fs::flock(&lock, operation) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path, holder: holder(&mut lock) }),
+            Err(error) => return Err(fail("lock")(error.into())),
+        }
+        if sharing == Sharing::Alone {
+            let name = format!("process {} ({})", std::process::id(), command());
+            let write = |lock: &mut File| {
+                lock.set_len(0)?;
+                lock.rewind()?;
+                lock.write_all(name.as_bytes())
+            };
+            write(&mut lock).map_err(fail("write"))?;
+        }
+        Ok(Self { path, lock, sharing })
+    }
+
+    /// The directory itself, without symbolic links in it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where workers on this machine show each other that they live.
+    pub(crate) fn lock_directory(&self) -> PathBuf {
+        self.path.join("locks")
+    }
+
+    /// Whether a restore was begun here and not brought to its end.
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.path.join(RESTORING).exists()
+    }
+
+    /// Notes that a restore begins, or that it is done.
+    pub(crate) fn set_restoring(&self, restoring: bool) -> Result<(), Error> {
+        let path = self.path.join(RESTORING);
+        let done =
+            if restoring { File::create(&path).and_then(|file| file.sync_all()) } else { fs::remove_file(&path) };
+        done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|source| Error::Io {
+            doing: "write",
+            path,
+            source,
+        })
+    }
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        // Whoever shared it next must not be taken for this process. A failure leaves a stale name, no stale lock.
+        if self.sharing == Sharing::Alone {
+            let _ = self.lock.set_len(0);
+        }
+    }
+}
+
+/// Who holds it, as they wrote it down.
+fn holder(lock: &mut File) -> String {
+    let mut text = String::new();
+    let read = lock.rewind().and_then(|()| lock.take(MAX_HOLDER_BYTES).read_to_string(&mut text));
+    match read {
+        Ok(_) if !text.is_empty() => text,
+        _ => "other processes of Backout".to_owned(),
+    }
+}
+
+fn command() -> String {
+    std::env::args_os().take(2).map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_told_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        let first = DataDirectory::open(&path, Sharing::Alone).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        for sharing in [Sharing::Alone, Sharing::Shared] {
+            let told = DataDirectory::open(&path, sharing).unwrap_err().to_string();
+            assert!(told.contains(&format!("process {}", std::process::id())), "{told}");
+        }
+        drop(first);
+        DataDirectory::open(&path, Sharing::Alone).unwrap();
+    }
+
+    #[test]
+    fn those_who_share_it_keep_out_whoever_wants_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(DataDirectory::open(folder.path(), Sharing::Alone).unwrap());
+        let _one = DataDirectory::open(folder.path(), Sharing::Shared).unwrap();
+        let _two = DataDirectory::open(folder.path(), Sharing::Shared).unwrap();
+        let told = DataDirectory::open(folder.path(), Sharing::Alone).unwrap_err().to_string();
+        assert!(told.contains("other processes of Backout"), "{told}");
+    }
+
+    #[test]
+    fn a_restore_that_was_begun_is_remembered_until_it_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(folder.path(), Sharing::Alone).unwrap();
+        assert!(!directory.is_restoring());
+        directory.set_restoring(true).unwrap();
+        assert!(directory.is_restoring());
+        directory.set_restoring(false).unwrap();
+        assert!(!directory.is_restoring());
+    }
+}

@@ -1,0 +1,106 @@
+//! The server of the control database, be it ours or somebody else's, and what is stored in it.
+
+use std::time::{Duration, Instant};
+
+use driver_mariadb::Target;
+use secrecy::SecretString;
+use store::{Database, Keyring};
+
+use crate::data_directory::{DataDirectory, Sharing};
+use crate::embedded::{self, Embedded};
+use crate::failure::{Failure, Result};
+use crate::settings::Settings;
+
+/// How long a start waits for the server; recovering after a crash takes time.
+const READY_WITHIN: Duration = Duration::from_mins(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The server of the control database.
+#[derive(Debug)]
+pub(crate) struct Server {
+    url: SecretString,
+    private: Option<Embedded>,
+}
+
+/// How a process with these settings holds its data directory: a private server has one master.
+pub(crate) fn sharing(settings: &Settings) -> Sharing {
+    if settings.database_url.is_some() { Sharing::Shared } else { Sharing::Alone }
+}
+
+impl Server {
+    /// The server that the settings name, or the private one, started. Does not wait until it answers.
+    pub(crate) async fn start(settings: &Settings, directory: &DataDirectory) -> Result<Self> {
+        if let Some(url) = &settings.database_url {
+            return Ok(Self { url: url.clone(), private: None });
+        }
+        let private = Embedded::start(directory).await?;
+        Ok(Self { url: private.url().clone(), private: Some(private) })
+    }
+
+    /// The server that the settings name, or the private one that another process looks after.
+    pub(crate) fn of_another_process(settings: &Settings) -> Result<Self> {
+        if let Some(url) = &settings.database_url {
+            return Ok(Self { url: url.clone(), private: None });
+        }
+        let path = std::fs::canonicalize(&settings.data_directory).map_err(Failure::unavailable)?;
+        Ok(Self { url: embedded::url_of_running(&path)?, private: None })
+    }
+
+    /// The server for dumps and what else is no business of the store.
+    pub(crate) fn target(&self) -> Result<Target> {
+        Target::new(self.url.clone()).map_err(Failure::internal)
+    }
+
+    /// Waits until it answers, and refuses a server that is too old.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        if let Some(private) = &self.private {
+            private.ready(READY_WITHIN).await?;
+        }
+        let target = self.target()?;
+        let mut pause = FIRST_PAUSE;
+        let version = loop {
+            match target.server_version().await {
+                Ok(version) => break version,
+                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                    tracing::warn!(%error, "waiting for the control database");
+                }
+                Err(error) => return Err(Failure::unavailable(error)),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        };
+        embedded::check_version(&version)?;
+        Ok(())
+    }
+
+    /// Opens what is stored and brings its form up to date; waits for a server that goes away meanwhile.
+    pub(crate) async fn open(&self, settings: &Settings, keys: &Keyring) -> Result<Database> {
+        let deadline = Instant::now() + READY_WITHIN;
+        let settings = store::Settings {
+            url: self.url.clone(),
+            max_connections: settings.database_max_connections,
+            keys: keys.clone(),
+        };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match Database::open(&settings).await {
+                Ok(database) => return Ok(database),
+                Err(error) if error.is_unavailable() && Instant::now() < deadline => {
+                    tracing::warn!(%error, "waiting for the control database");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Stops it if it is ours.
+    pub(crate) async fn stop(self) {
+        if let Some(private) = self.private {
+            private.stop().await;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a command of the service ended, as it is told and as scripts see it.
+
+use i18n::Language;
+
+use crate::sentence::Sentence;
+use crate::{data_directory, embedded, keys};
+
+/// The exit codes of `serve`, `worker` and `admin`, of sysexits.h as far as it has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It would have to overwrite something and was not told to.
+    Refused = 3,
+    /// A setting or a file cannot be used (EX_CONFIG is 78; the everyday commands say 64 too).
+    Settings = 64,
+    /// Something that it needs is not there: a server, a port, the data directory.
+    Unavailable = 69,
+    /// A failure of ours.
+    Internal = 70,
+}
+
+/// Why it ended.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    /// What the sentences have in common, if there may be several.
+    heading: Option<Sentence>,
+    sentences: Vec<Sentence>,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// One sentence.
+    pub(crate) fn new(exit: Exit, sentence: Sentence) -> Self {
+        Self { exit, heading: None, sentences: vec![sentence] }
+    }
+
+    /// Settings that cannot be used, all of them.
+    pub(crate) fn settings(mistakes: Vec<Sentence>) -> Self {
+        Self { exit: Exit::Settings, heading: Some(Sentence::new("serve.settings-wrong")), sentences: mistakes }
+    }
+
+    /// Something that is needed does not work.
+    pub(crate) fn unavailable(reason: impl std::fmt::Display) -> Self {
+        Self::new(Exit::Unavailable, Sentence::new("serve.unavailable").with("reason", reason))
+    }
+
+    /// Something of ours failed.
+    pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
+        Self::new(Exit::Internal, Sentence::new("serve.internal").with("reason", reason))
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit as u8
+    }
+
+    /// What a person reads, one line a mistake.
+    pub(crate) fn text(&self, language: Language) -> String {
+        let lines = self.heading.iter().chain(&self.sentences).map(|sentence| sentence.text(language));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl From<data_directory::Error> for Failure {
+    fn from(error: data_directory::Error) -> Self {
+        let sentence = match &error {
+            data_directory::Error::Held { path, holder } => {
+                Sentence::new("serve.held").with("path", path.display()).with("holder", holder)
+            }
+            data_directory::Error::Io { .. } => Sentence::new("serve.unavailable").with("reason", &error),
+        };
+        Self::new(Exit::Unavailable, sentence)
+    }
+}
+
+impl From<embedded::Error> for Failure {
+    fn from(error: embedded::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<keys::Error> for Failure {
+    fn from(error: keys::Error) -> Self {
+        Self::new(Exit::Settings, Sentence::new("serve.keys-unusable").with("reason", error))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        if error.is_unavailable() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<control::Error> for Failure {
+    fn from(error: control::Error) -> Self {
+        if error.problem == domain::problem::ProblemType::Unavailable {
+            Self::unavailable(error)
+        } else {
+            Self::internal(error)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The file of keys that seal secrets in the control database.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use store::Keyring;
+
+use crate::settings::Settings;
+
+/// Thousands of keys.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Why the file of keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It cannot be read or written.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// It holds something else.
+    #[error("{path}: {source}")]
+    Content {
+        path: PathBuf,
+        #[source]
+        source: store::SealError,
+    },
+}
+
+/// A file of keys, with its text as it is.
+pub(crate) struct KeyFile {
+    pub(crate) text: SecretString,
+    pub(crate) keyring: Keyring,
+}
+
+impl KeyFile {
+    /// A file with one new key, which is nowhere yet.
+    pub(crate) fn generate() -> Result<Self, store::SealError> {
+        Self::parse(Keyring::generate())
+    }
+
+    /// Reads the text of a file.
+    pub(crate) fn parse(text: String) -> Result<Self, store::SealError> {
+        let keyring = Keyring::parse(&text)?;
+        Ok(Self { text: SecretString::from(text), keyring })
+    }
+
+    /// Puts the file at a path in one move, readable by its owner only, and makes sure that it is on disk.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let fail = |source| Error::Io { doing: "write", path: path.to_owned(), source };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let mut file = tempfile::NamedTempFile::with_prefix_in(".keys-", folder).map_err(fail)?;
+        file.write_all(self.text.expose_secret().as_bytes()).map_err(fail)?;
+        file.as_file().sync_all().map_err(fail)?;
+        file.persist(path).map_err(|error| fail(error.error))?;
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+    }
+}
+
+/// Where the keys are.
+pub(crate) fn path(settings: &Settings) -> PathBuf {
+    settings.key_file.clone().unwrap_or_else(|| settings.data_directory.join("keys"))
+}
+
+/// Reads the file of keys; none if there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<KeyFile>, Error> {
+    let fail = |source| Error::Io { doing: "read", path: path.to_owned(), source };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
+    let content = |source| Error::Content { path: path.to_owned(), source };
+    KeyFile::parse(text).map(Some).map_err(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_written_file_reads_back_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        assert!(read(&path).unwrap().is_none());
+        let made = KeyFile::generate().unwrap();
+        made.write(&path).unwrap();
+        assert_eq!(read(&path).unwrap().unwrap().text.expose_secret(), made.text.expose_secret());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_with_something_else_is_told_without_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, "hunter2").unwrap();
+        let told = read(&path).err().unwrap().to_string();
+        assert!(told.contains("entry 1") && !told.contains("hunter2"), "{told}");
+    }
+}

@@ -1,0 +1,18 @@
+//! One binary: the service (`serve`, `worker`, `admin`) and the everyday commands that speak to it.
+
+mod admin;
+mod cli;
+mod data_directory;
+mod database;
+mod embedded;
+mod failure;
+mod keys;
+mod sentence;
+mod serve;
+mod settings;
+mod shutdown;
+mod telemetry;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

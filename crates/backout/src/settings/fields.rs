@@ -1,0 +1,173 @@
+//! What each setting may be, and what it is where nobody says anything.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+use super::layers::{Given, Layers, Surroundings};
+use super::{LogFormat, Settings};
+use crate::keys;
+use crate::sentence::Sentence;
+
+/// Their names in the file; in the environment in capitals behind `BACKOUT_`.
+pub(crate) const FIELDS: [&str; 11] = [
+    "data_directory",
+    "database_max_connections",
+    "database_url",
+    "key_file",
+    "lease_seconds",
+    "listen",
+    "log_filter",
+    "log_format",
+    "shutdown_seconds",
+    "wake_url",
+    "worker_slots",
+];
+
+const DEFAULT_PORT: u16 = 7420;
+const DEFAULT_CONNECTIONS: u64 = 20;
+const DEFAULT_SLOTS: u64 = 4;
+const DEFAULT_LEASE: u64 = 10;
+const DEFAULT_SHUTDOWN: u64 = 30;
+const DEFAULT_FILTER: &str = "info";
+/// The worker and the API share the pool: with fewer connections they would wait for each other.
+const CONNECTIONS: RangeInclusive<u64> = 5..=1_000;
+const SLOTS: RangeInclusive<u64> = 1..=256;
+const LEASE: RangeInclusive<u64> = 2..=600;
+const SHUTDOWN: RangeInclusive<u64> = 1..=3_600;
+
+/// Decides every field; what is wrong is added to the mistakes. None only where a field without default is missing.
+pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut Vec<Sentence>) -> Option<Settings> {
+    let mut reader = Reader { given, mistakes };
+    let listen = reader.read("listen", address);
+    let data_directory = reader.read("data_directory", path);
+    let database_url = reader.read_secret("database_url", database_url);
+    let database_max_connections = reader.number("database_max_connections", CONNECTIONS, DEFAULT_CONNECTIONS);
+    let key_file = reader.read("key_file", key_file);
+    let wake_url = reader.read_secret("wake_url", wake_url);
+    let worker_slots = reader.number("worker_slots", SLOTS, DEFAULT_SLOTS);
+    let lease = reader.number("lease_seconds", LEASE, DEFAULT_LEASE);
+    let shutdown = reader.number("shutdown_seconds", SHUTDOWN, DEFAULT_SHUTDOWN);
+    let log_format = reader.read("log_format", log_format);
+    let log_filter = reader.read("log_filter", log_filter);
+    let Some(data_directory) = data_directory.or_else(|| surroundings.default_data_directory()) else {
+        mistakes.push(Sentence::new("serve.no-data-directory"));
+        return None;
+    };
+    Some(Settings {
+        listen: listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
+        data_directory,
+        database_url,
+        // The ranges are narrower than the types.
+        database_max_connections: u32::try_from(database_max_connections).unwrap_or(u32::MAX),
+        key_file,
+        wake_url,
+        worker_slots: u16::try_from(worker_slots).unwrap_or(u16::MAX),
+        lease: Duration::from_secs(lease),
+        shutdown: Duration::from_secs(shutdown),
+        log_format,
+        log_filter: log_filter.unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
+        ignored: given.ignored.clone(),
+    })
+}
+
+struct Reader<'a> {
+    given: &'a Layers,
+    mistakes: &'a mut Vec<Sentence>,
+}
+
+impl Reader<'_> {
+    fn read<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Sentence>) -> Option<T> {
+        self.parsed(field, parse, |sentence, given| sentence.with("value", format!("'{}'", given.text)))
+    }
+
+    /// The same, without the value in the message.
+    fn read_secret<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Sentence>) -> Option<T> {
+        self.parsed(field, parse, |sentence, _| sentence.with("value", domain::secret::MASK))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Sentence>,
+        show: impl FnOnce(Sentence, &Given) -> Sentence,
+    ) -> Option<T> {
+        let given = self.given.get(field)?;
+        match parse(&given.text) {
+            Ok(value) => Some(value),
+            Err(expected) => {
+                self.mistakes.push(show(expected.with("key", field).with("place", &given.place), given));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, field: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        let parse = |text: &str| {
+            let number = text.trim().parse().ok().filter(|number| range.contains(number));
+            number.ok_or_else(|| {
+                Sentence::new("serve.expects-number").with("least", range.start()).with("most", range.end())
+            })
+        };
+        self.read(field, parse).unwrap_or(default)
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, Sentence> {
+    text.trim().parse().map_err(|_| Sentence::new("serve.expects-address"))
+}
+
+fn path(text: &str) -> Result<PathBuf, Sentence> {
+    let path = Path::new(text);
+    // Paths of a file or of a unit must not depend on where the process was started.
+    std::path::absolute(path).map_err(|error| Sentence::new("serve.expects-path").with("reason", error))
+}
+
+fn key_file(text: &str) -> Result<PathBuf, Sentence> {
+    let path = path(text)?;
+    let unusable = |reason: String| Sentence::new("serve.expects-keys").with("reason", reason);
+    match keys::read(&path) {
+        Ok(Some(_)) => Ok(path),
+        Ok(None) => Err(unusable(std::io::Error::from(std::io::ErrorKind::NotFound).to_string())),
+        Err(error) => Err(unusable(error.to_string())),
+    }
+}
+
+fn database_url(text: &str) -> Result<SecretString, Sentence> {
+    let secret = SecretString::from(text);
+    match driver_mariadb::Target::new(secret.clone()) {
+        Ok(_) => Ok(secret),
+        // Its errors do not repeat the URL.
+        Err(error) => Err(Sentence::new("serve.expects-database-url").with("reason", error)),
+    }
+}
+
+fn wake_url(text: &str) -> Result<SecretString, Sentence> {
+    let expected = || Sentence::new("serve.expects-wake-url");
+    let url = url::Url::parse(text).map_err(|_| expected())?;
+    let usable = match url.scheme() {
+        "redis" => url.has_host(),
+        "redis+unix" | "unix" => url.path().len() > 1,
+        _ => false,
+    };
+    if usable { Ok(SecretString::from(text)) } else { Err(expected()) }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, Sentence> {
+    match text.trim() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Sentence::new("serve.expects-log-format")),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, Sentence> {
+    match EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Sentence::new("serve.expects-log-filter").with("reason", error)),
+    }
+}

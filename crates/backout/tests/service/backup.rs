@@ -1,0 +1,54 @@
+use crate::home::{Home, said, text};
+
+const LIST: &str = "/api/v1/applications";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_backed_up_while_the_service_ran_comes_back_elsewhere() {
+    let home = Home::new();
+    let service = home.serve().await;
+    let token = service.token.clone().unwrap();
+    let file = home.beside("backup.tar");
+    let backup = home.run(&["admin", "backup", "--to", text(&file)]);
+    assert_eq!(backup.status.code(), Some(0), "{}", said(&backup));
+    let twice = home.run(&["admin", "backup", "--to", text(&file)]);
+    assert_eq!(twice.status.code(), Some(3), "{}", said(&twice));
+
+    let running = home.run(&["admin", "restore", text(&file)]);
+    assert_eq!(running.status.code(), Some(69), "{}", said(&running));
+    service.stop().await;
+    let in_use = home.run(&["admin", "restore", text(&file)]);
+    assert_eq!(in_use.status.code(), Some(3), "{}", said(&in_use));
+    assert!(said(&in_use).contains("--force"), "{}", said(&in_use));
+
+    let elsewhere = Home::new();
+    let restored = elsewhere.run(&["admin", "restore", text(&file)]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+    let keys = |home: &Home| std::fs::read(home.path().join("keys")).unwrap();
+    assert_eq!(keys(&home), keys(&elsewhere));
+    let service = elsewhere.serve().await;
+    assert_eq!(service.token, None);
+    assert_eq!(service.get(LIST, Some(&token)).await, Some(200));
+    service.stop().await;
+
+    // Stopped, with --force: what is there is put aside, and is itself a backup.
+    let forced = elsewhere.run(&["admin", "restore", text(&file), "--force"]);
+    assert_eq!(forced.status.code(), Some(0), "{}", said(&forced));
+    let folder = elsewhere.path().join("backups/control");
+    let aside = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    assert!(said(&forced).contains(text(&aside)), "{}", said(&forced));
+
+    // A changed file is refused before anything is touched, and a restore that was cut short before anything runs.
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = elsewhere.beside("damaged.tar");
+    std::fs::write(&damaged, bytes).unwrap();
+    let refused = elsewhere.run(&["admin", "restore", text(&damaged), "--force"]);
+    assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
+    std::fs::write(elsewhere.path().join("restoring"), "").unwrap();
+    let halfway = elsewhere.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(halfway.status.code(), Some(69), "{}", said(&halfway));
+    let again = elsewhere.run(&["admin", "restore", text(&aside)]);
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+    assert_eq!(elsewhere.mariadbd(), None);
+}

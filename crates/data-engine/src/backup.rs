@@ -1,0 +1,49 @@
+//! Full backups, each read again before it counts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use driver_mariadb::DumpLimits;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::DataTarget;
+use crate::error::Result;
+
+/// The most that a dump may take.
+const MAX_BYTES: u64 = 1 << 40;
+const MAX_TIME: Duration = Duration::from_hours(6);
+
+/// A backup that was written and read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupReport {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// When it was begun: what was written later need not be in it.
+    pub begun_at: DateTime<Utc>,
+}
+
+/// Writes a backup of the whole database into `directory` and reads it back.
+pub(crate) async fn backup(target: &DataTarget, store: &str, directory: &Path) -> Result<BackupReport> {
+    let begun_at = Utc::now();
+    let stamp = begun_at.format("%Y%m%dT%H%M%S%6fZ");
+    match target {
+        DataTarget::MariaDb(target) => {
+            let path = directory.join(format!("{store}-{stamp}.sql.zst"));
+            let limits = DumpLimits { max_bytes: MAX_BYTES, timeout: MAX_TIME };
+            let dump = driver_mariadb::dump(target, &path, limits).await?;
+            driver_mariadb::verify(&path, &dump.sha256).await?;
+            Ok(BackupReport { path, bytes: dump.bytes_compressed, sha256: dump.sha256, begun_at })
+        }
+        DataTarget::MongoDb(target) => {
+            let path = directory.join(format!("{store}-{stamp}.jsonl.zst"));
+            let archive = target.backup(&path).await?;
+            driver_mongodb::verify(&path, &archive.sha256).await?;
+            Ok(BackupReport { path, bytes: archive.bytes, sha256: archive.sha256, begun_at })
+        }
+    }
+}

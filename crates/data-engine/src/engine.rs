@@ -1,0 +1,144 @@
+//! The engine's public face: which target, which way, and the questions to it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::ledger::{Direction, MigrationRef};
+use saga::{Probe, StatementJournal, StepContext, StepError};
+use serde::{Deserialize, Serialize};
+
+use crate::backup::{self, BackupReport};
+use crate::error::Result;
+use crate::{mariadb, mongodb};
+
+/// The data store that is worked on.
+#[derive(Debug, Clone)]
+pub enum DataTarget {
+    /// MariaDB 10.6 or newer.
+    MariaDb(driver_mariadb::Target),
+    /// MongoDB, or a server that speaks its protocol.
+    MongoDb(driver_mongodb::Target),
+}
+
+/// The scripts of a migration as they were registered.
+#[derive(Debug, Clone)]
+pub struct Scripts {
+    /// Which migration.
+    pub reference: MigrationRef,
+    /// Applies it.
+    pub up: String,
+    /// Takes it back, where there is such a script.
+    pub down: Option<String>,
+}
+
+/// What running migrations did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrated {
+    /// Their versions, in the order in which they ran.
+    pub migrations: Vec<String>,
+    /// How many statements they have.
+    pub statements: u32,
+    /// Rows or documents put aside before they were destroyed.
+    pub rows_preserved: u64,
+    /// Rows or documents put aside earlier that came back.
+    pub rows_restored: u64,
+    /// Fingerprint of the schema afterwards.
+    pub fingerprint: String,
+}
+
+/// Runs, probes and undoes the migrations of one data store.
+pub struct DataEngine {
+    pub(crate) store: String,
+    pub(crate) journal: Arc<dyn StatementJournal>,
+    target: DataTarget,
+}
+
+impl DataEngine {
+    /// An engine for the data store named `store`.
+    pub fn new(store: String, target: DataTarget, journal: Arc<dyn StatementJournal>) -> Self {
+        Self { store, journal, target }
+    }
+
+    /// Runs the migrations in the order given. Called again after an interruption it goes on where it
+    /// stopped: what is journalled as done is left alone, what was begun is probed.
+    ///
+    /// # Errors
+    /// `Unknown` where an interrupted statement is found neither done nor undone; `Permanent` where a
+    /// script cannot be run safely, the server refuses a statement or the schema afterwards is not the
+    /// one recorded before the migration was applied.
+    pub async fn migrate(
+        &self,
+        cx: &StepContext,
+        direction: Direction,
+        migrations: &[Scripts],
+    ) -> Result<Migrated, StepError> {
+        match &self.target {
+            DataTarget::MariaDb(target) => mariadb::migrate(self, target, cx, direction, migrations).await,
+            DataTarget::MongoDb(target) => mongodb::migrate(self, target, cx, direction, migrations).await,
+        }
+    }
+
+    /// Whether all of it is done, without changing the schema or the data. `NotDone` means that
+    /// [`DataEngine::migrate`] may go on.
+    ///
+    /// # Errors
+    /// Those of the journal and of the target.
+    pub async fn probe(
+        &self,
+        cx: &StepContext,
+        direction: Direction,
+        migrations: &[Scripts],
+    ) -> Result<Probe<Migrated>, StepError> {
+        match &self.target {
+            DataTarget::MariaDb(target) => mariadb::probe(self, target, cx, direction, migrations).await,
+            DataTarget::MongoDb(target) => mongodb::probe(self, target, cx, direction, migrations).await,
+        }
+    }
+
+    /// Takes back what [`DataEngine::migrate`] did, whole or partial, and brings back the data that it
+    /// put aside. Does nothing where nothing was begun; can be repeated.
+    ///
+    /// # Errors
+    /// As [`DataEngine::migrate`].
+    pub async fn undo(
+        &self,
+        cx: &StepContext,
+        direction: Direction,
+        migrations: &[Scripts],
+    ) -> Result<(), StepError> {
+        match &self.target {
+            DataTarget::MariaDb(target) => mariadb::undo(self, target, cx, direction, migrations).await,
+            DataTarget::MongoDb(target) => mongodb::undo(self, target, cx, direction, migrations).await,
+        }
+    }
+
+    /// The versions in the target's own ledger, in applied order where that is known.
+    pub async fn applied(&self) -> Result<Vec<String>> {
+        match &self.target {
+            DataTarget::MariaDb(target) => mariadb::applied(target).await,
+            DataTarget::MongoDb(target) => Ok(target.ledger_versions(mongodb::LEDGER).await?),
+        }
+    }
+
+    /// The fingerprint of the schema, without the ledger and what is ours.
+    pub async fn fingerprint(&self) -> Result<String> {
+        match &self.target {
+            DataTarget::MariaDb(target) => mariadb::fingerprint(target).await,
+            DataTarget::MongoDb(target) => Ok(target.fingerprint(&[mongodb::LEDGER]).await?.sha256),
+        }
+    }
+
+    /// The server's version, as it reports it.
+    pub async fn server_version(&self) -> Result<String> {
+        match &self.target {
+            DataTarget::MariaDb(target) => Ok(target.server_version().await?),
+            DataTarget::MongoDb(target) => Ok(target.server_version().await?),
+        }
+    }
+
+    /// Writes a backup of the whole database into `directory` and reads it back. No DDL may run
+    /// meanwhile.
+    pub async fn backup(&self, directory: &Path) -> Result<BackupReport> {
+        backup::backup(&self.target, &self.store, directory).await
+    }
+}

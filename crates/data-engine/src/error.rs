@@ -1,0 +1,34 @@
+//! What can go wrong with a data store.
+
+use saga::StepError;
+
+/// The result of this crate's questions to a data store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of the data store. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// MariaDB, or a tool that works on it, failed.
+    #[error(transparent)]
+    MariaDb(#[from] driver_mariadb::Error),
+    /// MongoDB failed.
+    #[error(transparent)]
+    MongoDb(#[from] driver_mongodb::Error),
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::MariaDb(error) => error.is_transient(),
+            Self::MongoDb(error) => error.is_transient(),
+        }
+    }
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        if error.is_transient() { Self::transient(error.to_string()) } else { Self::permanent(error.to_string()) }
+    }
+}

@@ -1,0 +1,34 @@
+//! What scripts do, told without running them, and how each statement is to be treated.
+
+pub(crate) mod mongo;
+pub(crate) mod sql;
+
+use domain::environment::Engine;
+use domain::plan::{ScriptFacts, ScriptRefusal};
+
+/// What a script does, as far as it can be told without running it. Redis has no migrations: any script for
+/// it is refused.
+pub fn examine(engine: Engine, script: &str) -> ScriptFacts {
+    match engine {
+        Engine::MariaDb => sql::examine(script),
+        Engine::MongoDb => mongo::examine(script),
+        Engine::Redis => ScriptFacts {
+            refusals: vec![refusal(1, 1, "Redis has no migrations")],
+            predictable: true,
+            ..ScriptFacts::default()
+        },
+    }
+}
+
+/// Whether a table or collection is a ledger, which scripts may keep themselves.
+pub(crate) fn is_ledger(name: &str) -> bool {
+    matches!(name, "schema_migrations" | "migrations")
+}
+
+fn refusal(line: u32, column: u32, reason: impl Into<String>) -> ScriptRefusal {
+    ScriptRefusal { position: format!("{line}:{column}"), reason: reason.into() }
+}
+
+fn lost(what: &str) -> String {
+    format!("this would destroy data that cannot be put aside yet: {what}")
+}

@@ -1,0 +1,208 @@
+//! MariaDB scripts: the statements to run, and what each would destroy.
+
+use std::collections::HashSet;
+
+use domain::plan::ScriptFacts;
+use sql_script::{AlterAction, Classified, Effect, Rewrite, SplitError, TableName, classify, non_atomic, split};
+
+use super::{is_ledger, lost, refusal};
+use crate::script::{number, sha256};
+
+/// A statement as it is run and journalled: a `DROP` of several objects is several of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    pub(crate) index: u32,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) text: String,
+    pub(crate) sha256: String,
+    pub(crate) effect: Effect,
+    pub(crate) is_ddl: bool,
+    pub(crate) is_dml: bool,
+    pub(crate) treatment: Treatment,
+}
+
+/// What has to happen around a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// Nothing is lost.
+    Plain,
+    /// These columns are copied first.
+    KeepColumns { table: String, columns: Vec<String> },
+    /// The table is moved away in place of the `DROP`.
+    KeepTable { table: String },
+    /// Not understood; a person has been warned.
+    Unknown(String),
+    /// Not run.
+    Refuse { reason: String, destroys: Vec<String> },
+}
+
+/// What the script itself has made so far: changing that loses nothing.
+#[derive(Default)]
+struct Made {
+    tables: HashSet<String>,
+    columns: HashSet<(String, String)>,
+}
+
+/// The statements of a script.
+pub(crate) fn units(script: &str) -> Result<Vec<Unit>, SplitError> {
+    let mut units = Vec::new();
+    let mut made = Made::default();
+    for statement in split(script)? {
+        let classified = classify(&statement.text);
+        let texts = match non_atomic(&classified) {
+            Some(Rewrite::Split { statements, .. }) => statements,
+            _ => vec![statement.text],
+        };
+        for text in texts {
+            let classified = classify(&text);
+            let treatment = treatment(&classified, &made);
+            made.note(&classified.effect);
+            units.push(Unit {
+                index: number(units.len()),
+                line: statement.line,
+                column: statement.column,
+                sha256: sha256(text.as_bytes()),
+                text,
+                is_ddl: classified.is_ddl(),
+                is_dml: classified.is_dml(),
+                effect: classified.effect,
+                treatment,
+            });
+        }
+    }
+    Ok(units)
+}
+
+pub(super) fn examine(script: &str) -> ScriptFacts {
+    let mut facts = ScriptFacts { predictable: true, ..ScriptFacts::default() };
+    let units = match units(script) {
+        Ok(units) => units,
+        Err(error) => {
+            facts.refusals.push(refusal(error.line, error.column, error.kind.to_string()));
+            return facts;
+        }
+    };
+    for unit in units {
+        match unit.treatment {
+            Treatment::Plain => {}
+            Treatment::KeepColumns { table, columns } => {
+                let objects = columns.iter().map(|column| format!("column {table}.{column}"));
+                facts.preserves.extend(objects.clone());
+                facts.destroys.extend(objects);
+            }
+            Treatment::KeepTable { table } => {
+                facts.preserves.push(format!("table {table}"));
+                facts.destroys.push(format!("table {table}"));
+            }
+            Treatment::Unknown(_) => facts.unknown.push(format!("{}:{}", unit.line, unit.column)),
+            Treatment::Refuse { reason, destroys } => {
+                facts.destroys.extend(destroys);
+                facts.refusals.push(refusal(unit.line, unit.column, reason));
+            }
+        }
+    }
+    facts
+}
+
+impl Made {
+    fn note(&mut self, effect: &Effect) {
+        match effect {
+            Effect::CreateTable { table, if_not_exists: false, .. } => {
+                self.tables.insert(table.name.clone());
+            }
+            Effect::AlterTable { table, actions } => {
+                for action in actions {
+                    if let AlterAction::AddColumn { column, if_not_exists: false } = action {
+                        self.columns.insert((table.name.clone(), column.clone()));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn has(&self, table: &TableName) -> bool {
+        self.tables.contains(&table.name) || is_ledger(&table.name)
+    }
+
+    fn has_column(&self, table: &TableName, column: &str) -> bool {
+        self.has(table) || self.columns.contains(&(table.name.clone(), column.to_owned()))
+    }
+}
+
+fn treatment(classified: &Classified, made: &Made) -> Treatment {
+    let refuse = |reason: &str| Treatment::Refuse { reason: reason.to_owned(), destroys: Vec::new() };
+    match (&classified.effect, non_atomic(classified)) {
+        (Effect::DropDatabase { database }, _) => refuse_loss(format!("database {database}")),
+        (_, Some(Rewrite::Refuse { reason })) => refuse(&format!(
+            "{reason}; write it as several statements, or do it outside migrations"
+        )),
+        (Effect::Use { .. }, _) => refuse("USE leaves the data store's database; name the object's database instead"),
+        (Effect::TransactionControl, _) => {
+            refuse("each statement is a transaction of its own with its journal entry; leave transactions out")
+        }
+        (Effect::Lock, _) => refuse("it would disturb the lock under which migrations run; leave locks out"),
+        (
+            Effect::CreateTable { temporary: true, .. } | Effect::DropTable { temporary: true, .. },
+            _,
+        ) => refuse("a temporary table does not outlive an interruption; use an ordinary one"),
+        (Effect::Unknown { reason }, _) => Treatment::Unknown(reason.clone()),
+        (Effect::AlterTable { table, actions }, _) => altering(table, actions, made),
+        (Effect::DropTable { tables, .. }, _) => match &tables[..] {
+            [table] if is_ledger(&table.name) => refuse_loss(format!("ledger {table}")),
+            [TableName { database: None, name }] => Treatment::KeepTable { table: name.clone() },
+            [table] => refuse_loss(format!("table {table} of a database that is named; leave its name out")),
+            _ => refuse("several tables are dropped one by one"),
+        },
+        (Effect::Truncate { table }, _) if !made.has(table) => refuse_loss(format!("rows of {table} (TRUNCATE)")),
+        (Effect::Insert { table, updates_duplicates: true }, _) if !made.has(table) => {
+            refuse_loss(format!("rows of {table} (ON DUPLICATE KEY UPDATE)"))
+        }
+        (Effect::Replace { table }, _) if !made.has(table) => refuse_loss(format!("rows of {table} (REPLACE)")),
+        (Effect::Update { tables }, _) => rows("UPDATE", tables, made),
+        (Effect::Delete { tables }, _) => rows("DELETE", tables, made),
+        _ => Treatment::Plain,
+    }
+}
+
+fn rows(verb: &str, tables: &[TableName], made: &Made) -> Treatment {
+    match tables.iter().find(|table| !made.has(table)) {
+        Some(table) => refuse_loss(format!("rows of {table} ({verb})")),
+        None => Treatment::Plain,
+    }
+}
+
+fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatment {
+    let mut columns = Vec::new();
+    for action in actions.iter().filter(|action| action.is_destructive()) {
+        match action {
+            AlterAction::DropColumn { column, .. } => columns.push(column.clone()),
+            AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. }
+                if made.has_column(table, column) => {}
+            AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. } => {
+                return refuse_loss(format!("column {table}.{column} (its new type may be narrower)"));
+            }
+            _ if made.has(table) => {}
+            AlterAction::ConvertCharacterSet => {
+                return refuse_loss(format!("text of {table} (its new character set may lack characters)"));
+            }
+            AlterAction::DropSystemVersioning => return refuse_loss(format!("history of {table}")),
+            _ => return refuse_loss(format!("rows of {table}")),
+        }
+    }
+    if columns.is_empty() {
+        return Treatment::Plain;
+    }
+    let renames = actions.iter().any(|action| matches!(action, AlterAction::RenameTo { .. }));
+    if renames || table.database.is_some() {
+        return refuse_loss(format!(
+            "columns of {table}; drop them in a statement of their own that does not name the database"
+        ));
+    }
+    Treatment::KeepColumns { table: table.name.clone(), columns }
+}
+
+fn refuse_loss(what: String) -> Treatment {
+    Treatment::Refuse { reason: lost(&what), destroys: vec![what] }
+}

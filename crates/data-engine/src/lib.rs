@@ -1,0 +1,19 @@
+//! Takes data stores from one schema to another and back, one journalled statement at a time.
+//!
+//! A migration's statements run under the target's lock; each is journalled before and after it runs,
+//! and one that was interrupted is probed, never blindly run again. What a statement would destroy is
+//! put aside first and comes back when the migration goes the other way.
+
+mod backup;
+mod book;
+mod engine;
+mod error;
+mod examine;
+mod mariadb;
+mod mongodb;
+mod script;
+
+pub use backup::BackupReport;
+pub use engine::{DataEngine, DataTarget, Migrated, Scripts};
+pub use error::{Error, Result};
+pub use examine::examine;

@@ -1,0 +1,123 @@
+//! The end of a migration: the target's ledger, the fingerprint, and our own ledger.
+
+use std::collections::BTreeMap;
+
+use domain::ledger::Direction;
+use driver_mariadb::{Fingerprint, Ledger, LedgerForm, Session, fingerprint};
+use saga::{StatementKey, StepError};
+use serde_json::json;
+
+use super::session::Run;
+use crate::book::Progress;
+use crate::error::Error;
+use crate::script::Script;
+
+/// The ledger's own table: it comes into being with its first entry, so it is no part of the schema.
+const TABLE: &str = "schema_migrations";
+/// How many differences a message names.
+const NAMED: usize = 5;
+
+/// The schema without the ledger.
+pub(crate) async fn schema(session: &mut Session, database: &str) -> driver_mariadb::Result<Fingerprint> {
+    let whole = fingerprint(session, database).await?;
+    let member = format!(" {TABLE}.");
+    let itself = format!(" {TABLE}");
+    let objects: BTreeMap<String, String> = whole
+        .objects
+        .into_iter()
+        .filter(|(object, _)| !object.ends_with(&itself) && !object.contains(&member))
+        .collect();
+    Ok(Fingerprint::of(objects))
+}
+
+impl Run {
+    /// Fails where the target's ledger belongs to another tool: then nothing is begun.
+    pub(crate) async fn assert_ledger(&mut self) -> Result<(), StepError> {
+        let ledger = Ledger::new(&self.database);
+        match ledger.form(&mut self.session).await.map_err(Error::from)? {
+            LedgerForm::Missing | LedgerForm::Versions { .. } => Ok(()),
+            form => Err(StepError::permanent(format!(
+                "the ledger {}.{TABLE} has the form of {form} and is only read, never written",
+                self.database
+            ))),
+        }
+    }
+
+    pub(crate) async fn schema(&mut self) -> Result<Fingerprint, StepError> {
+        Ok(schema(&mut self.session, &self.database).await.map_err(Error::from)?)
+    }
+
+    /// The fingerprint from before the script's first statement; taken once, whoever began the script.
+    pub(crate) async fn schema_before(&mut self, script: &Script<'_>) -> Result<String, StepError> {
+        let marker = format!("{}/before", self.book.marker(&script.key(0, "")));
+        if let Some(noted) = self.note(&marker).await? {
+            return Ok(noted);
+        }
+        let before = self.schema().await?;
+        self.remember_schema(&before.sha256, &before.objects).await?;
+        self.mark(&marker, 0, Some(&before.sha256)).await?;
+        Ok(before.sha256)
+    }
+
+    /// Settles ledgers and fingerprint behind the last statement. `record` is false where a migration was
+    /// taken back that never got as far as our own ledger.
+    pub(crate) async fn finish(
+        &mut self,
+        script: &Script<'_>,
+        end: &StatementKey,
+        before: &str,
+        record: bool,
+    ) -> Result<(), StepError> {
+        if self.book.progress(end)? == Progress::Done {
+            return Ok(());
+        }
+        self.book.intent(end).await?;
+        self.assert_lock().await?;
+        let after = self.schema().await?;
+        if script.direction == Direction::Down && !script.undo {
+            self.assert_as_before_up(script, &after).await?;
+        }
+        let ledger = Ledger::new(&self.database);
+        match script.direction {
+            Direction::Up => {
+                ledger.ensure(&mut self.session).await.map_err(Error::from)?;
+                if !ledger.contains(&mut self.session, script.version()).await.map_err(Error::from)? {
+                    ledger.insert(&mut self.session, script.version()).await.map_err(Error::from)?;
+                }
+            }
+            Direction::Down => {
+                ledger.remove(&mut self.session, script.version()).await.map_err(Error::from)?;
+            }
+        }
+        if record {
+            let reference = &script.scripts.reference;
+            self.book.record_ledger(reference, script.direction, before, &after.sha256).await?;
+        }
+        self.book.done(end, 0).await
+    }
+
+    /// Compares the schema with the one recorded before the migration was applied.
+    async fn assert_as_before_up(&mut self, script: &Script<'_>, now: &Fingerprint) -> Result<(), StepError> {
+        let Some(recorded) = self.book.fingerprint_before_up(script.version()).await? else {
+            let news = json!({ "schema": "not verified", "migration": script.version(), "reason": "no fingerprint was recorded before it was applied" });
+            return self.book.cx.progress(news).await;
+        };
+        if recorded == now.sha256 {
+            return Ok(());
+        }
+        let named = match self.remembered_schema(&recorded).await? {
+            None => "which objects differ is not known".to_owned(),
+            Some(objects) => {
+                let differences = Fingerprint::of(objects).diff(now);
+                let names: Vec<&str> = differences.iter().take(NAMED).map(|one| one.object.as_str()).collect();
+                let more = differences.len().saturating_sub(NAMED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("these objects differ: {}{more}", names.join(", "))
+            }
+        };
+        Err(StepError::permanent(format!(
+            "after {} the schema is not the one recorded before it was applied: {named}",
+            script.name()
+        )))
+    }
+}

@@ -1,0 +1,323 @@
+//! Looks in the target whether a statement has taken effect.
+
+use std::collections::HashSet;
+
+use driver_mariadb::{ObjectRef, RoutineKind, Session};
+use sql_script::{AlterAction, Effect, TableName, TableRename};
+
+use crate::error::Result;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It has not taken effect.
+    Before,
+    /// It has.
+    After,
+    /// The objects are the same either way; a comparison with what was noted before it ran decides.
+    Alike,
+    /// Running it again changes nothing that the first run did not.
+    Repeatable,
+    /// The target is as it should be neither before nor after, and how.
+    Neither(String),
+}
+
+/// What is seen of one part of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    before: bool,
+    after: bool,
+}
+
+impl Seen {
+    const EITHER: Self = Self { before: true, after: true };
+
+    /// Something that the statement makes; `guarded` by `IF NOT EXISTS`.
+    fn made(exists: bool, guarded: bool) -> Self {
+        Self { before: !exists || guarded, after: exists }
+    }
+
+    /// Something that the statement removes; `guarded` by `IF EXISTS`.
+    fn removed(exists: bool, guarded: bool) -> Self {
+        Self { before: exists || guarded, after: !exists }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { before: self.before && other.before, after: self.after && other.after }
+    }
+}
+
+/// Looks for a statement's effect in `database`, where its names do not say another one.
+pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect) -> Result<Found> {
+    let object = |name: &TableName| (name.database.clone().unwrap_or_else(|| database.to_owned()), name.name.clone());
+    match effect {
+        Effect::AlterTable { table, actions } => look_at_table(session, database, table, actions).await,
+        Effect::CreateTable { table, if_not_exists, .. } => {
+            let (database, name) = object(table);
+            let exists = session.table_exists(ObjectRef::new(&database, &name)).await?;
+            Ok(made(exists, *if_not_exists, &format!("table {table}")))
+        }
+        Effect::DropTable { tables, if_exists, .. } => {
+            let mut seen = Seen::EITHER;
+            for table in tables {
+                let (database, name) = object(table);
+                let exists = session.table_exists(ObjectRef::new(&database, &name)).await?;
+                seen = seen.and(Seen::removed(exists, *if_exists));
+            }
+            Ok(verdict(seen, *if_exists, "some of the tables are there and others are not"))
+        }
+        Effect::RenameTable { renames } => look_at_renames(session, database, renames).await,
+        Effect::CreateIndex { table, index, if_not_exists } => {
+            let (database, name) = object(table);
+            let exists = session.index_exists(ObjectRef::new(&database, &name), index).await?;
+            Ok(made(exists, *if_not_exists, &format!("index {table}.{index}")))
+        }
+        Effect::DropIndex { table, index, if_exists } => {
+            let (database, name) = object(table);
+            let exists = session.index_exists(ObjectRef::new(&database, &name), index).await?;
+            Ok(removed(exists, *if_exists))
+        }
+        Effect::CreateView { or_replace: true, .. }
+        | Effect::CreateTrigger { or_replace: true, .. }
+        | Effect::CreateRoutine { or_replace: true, .. }
+        | Effect::Truncate { .. }
+        | Effect::Select
+        | Effect::Show
+        | Effect::Set => Ok(Found::Repeatable),
+        Effect::CreateView { view, .. } => {
+            let (database, name) = object(view);
+            let exists = session.view_exists(ObjectRef::new(&database, &name)).await?;
+            Ok(made(exists, false, &format!("view {view}")))
+        }
+        Effect::DropView { views, if_exists } => {
+            let mut seen = Seen::EITHER;
+            for view in views {
+                let (database, name) = object(view);
+                let exists = session.view_exists(ObjectRef::new(&database, &name)).await?;
+                seen = seen.and(Seen::removed(exists, *if_exists));
+            }
+            Ok(verdict(seen, *if_exists, "some of the views are there and others are not"))
+        }
+        Effect::CreateTrigger { trigger, .. } => {
+            let (database, name) = object(trigger);
+            let exists = session.trigger_exists(ObjectRef::new(&database, &name)).await?;
+            Ok(made(exists, false, &format!("trigger {trigger}")))
+        }
+        Effect::DropTrigger { trigger, if_exists } => {
+            let (database, name) = object(trigger);
+            Ok(removed(session.trigger_exists(ObjectRef::new(&database, &name)).await?, *if_exists))
+        }
+        Effect::CreateRoutine { routine, name, .. } => {
+            let (database, plain) = object(name);
+            let exists = routine_exists(session, *routine, ObjectRef::new(&database, &plain)).await?;
+            Ok(made(exists, false, &format!("routine {name}")))
+        }
+        Effect::DropRoutine { routine, name, if_exists } => {
+            let (database, plain) = object(name);
+            Ok(removed(routine_exists(session, *routine, ObjectRef::new(&database, &plain)).await?, *if_exists))
+        }
+        Effect::CreateDatabase { database, .. } => {
+            Ok(made(session.database_exists(database).await?, false, &format!("database {database}")))
+        }
+        _ => Ok(Found::Neither("nothing in the schema tells whether it has run".to_owned())),
+    }
+}
+
+fn made(exists: bool, guarded: bool, what: &str) -> Found {
+    verdict(Seen::made(exists, guarded), guarded, what)
+}
+
+fn removed(exists: bool, guarded: bool) -> Found {
+    verdict(Seen::removed(exists, guarded), guarded, "")
+}
+
+/// `guarded`: what is alike because of `IF [NOT] EXISTS` can be run again.
+fn verdict(seen: Seen, guarded: bool, neither: &str) -> Found {
+    match (seen.before, seen.after) {
+        (true, false) => Found::Before,
+        (false, true) => Found::After,
+        (true, true) if guarded => Found::Repeatable,
+        (true, true) => Found::Alike,
+        (false, false) => Found::Neither(neither.to_owned()),
+    }
+}
+
+async fn routine_exists(session: &mut Session, kind: sql_script::RoutineKind, name: ObjectRef<'_>) -> Result<bool> {
+    let kind = match kind {
+        sql_script::RoutineKind::Procedure => RoutineKind::Procedure,
+        sql_script::RoutineKind::Function => RoutineKind::Function,
+        sql_script::RoutineKind::Package => RoutineKind::Package,
+        sql_script::RoutineKind::PackageBody => RoutineKind::PackageBody,
+        sql_script::RoutineKind::Event => return Ok(session.event_exists(name).await?),
+    };
+    Ok(session.routine_exists(kind, name).await?)
+}
+
+async fn look_at_renames(session: &mut Session, database: &str, renames: &[TableRename]) -> Result<Found> {
+    let from: HashSet<&TableName> = renames.iter().map(|rename| &rename.from).collect();
+    if renames.iter().any(|rename| from.contains(&rename.to)) {
+        return Ok(Found::Neither("the names are exchanged, so nothing tells whether it has run".to_owned()));
+    }
+    let mut seen = Seen::EITHER;
+    for TableRename { from, to } in renames {
+        for (name, is_new) in [(from, false), (to, true)] {
+            let home = name.database.as_deref().unwrap_or(database);
+            let exists = session.table_exists(ObjectRef::new(home, &name.name)).await?;
+            seen = seen.and(if is_new { Seen::made(exists, false) } else { Seen::removed(exists, false) });
+        }
+    }
+    Ok(verdict(seen, false, "the old and the new names are both there, or neither is"))
+}
+
+async fn look_at_table(
+    session: &mut Session,
+    database: &str,
+    table: &TableName,
+    actions: &[AlterAction],
+) -> Result<Found> {
+    let home = table.database.as_deref().unwrap_or(database);
+    let reference = ObjectRef::new(home, &table.name);
+    let renamed = actions.iter().find_map(|action| match action {
+        AlterAction::RenameTo { table } => Some(table),
+        _ => None,
+    });
+    if let Some(to) = renamed {
+        let rename = TableRename { from: table.clone(), to: to.clone() };
+        return look_at_renames(session, database, &[rename]).await;
+    }
+    if !session.table_exists(reference).await? {
+        return Ok(Found::Neither(format!("table {table} is missing")));
+    }
+    let (mut seen, mut guarded, mut states) = (Seen::EITHER, true, Vec::new());
+    for action in actions {
+        let one = look_at_action(session, reference, action, actions).await?;
+        states.push(format!("{}: {}", describe(action), state_name(one)));
+        guarded &= is_guarded(action);
+        seen = seen.and(one);
+    }
+    Ok(verdict(seen, guarded, &states.join("; ")))
+}
+
+fn state_name(seen: Seen) -> &'static str {
+    match (seen.before, seen.after) {
+        (true, false) => "not done",
+        (false, true) => "done",
+        (true, true) => "the same either way",
+        (false, false) => "neither done nor undone",
+    }
+}
+
+/// The name in a message.
+fn describe(action: &AlterAction) -> String {
+    match action {
+        AlterAction::AddColumn { column, .. } => format!("ADD COLUMN {column}"),
+        AlterAction::DropColumn { column, .. } => format!("DROP COLUMN {column}"),
+        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to } => {
+            format!("rename of column {from} to {to}")
+        }
+        AlterAction::AddIndex { index: Some(index), .. } => format!("ADD INDEX {index}"),
+        AlterAction::DropIndex { index, .. } => format!("DROP INDEX {index}"),
+        AlterAction::AddForeignKey { name: Some(name), .. } => format!("ADD FOREIGN KEY {name}"),
+        AlterAction::DropForeignKey { name, .. } => format!("DROP FOREIGN KEY {name}"),
+        AlterAction::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
+        _ => "another action".to_owned(),
+    }
+}
+
+fn is_guarded(action: &AlterAction) -> bool {
+    match action {
+        AlterAction::AddColumn { if_not_exists: guarded, .. }
+        | AlterAction::AddIndex { if_not_exists: guarded, .. }
+        | AlterAction::DropColumn { if_exists: guarded, .. }
+        | AlterAction::DropIndex { if_exists: guarded, .. }
+        | AlterAction::DropForeignKey { if_exists: guarded, .. }
+        | AlterAction::DropConstraint { if_exists: guarded, .. } => *guarded,
+        _ => false,
+    }
+}
+
+async fn look_at_action(
+    session: &mut Session,
+    table: ObjectRef<'_>,
+    action: &AlterAction,
+    all: &[AlterAction],
+) -> Result<Seen> {
+    Ok(match action {
+        // What one ALTER both drops and adds is there before and after.
+        AlterAction::AddColumn { column, .. } | AlterAction::DropColumn { column, .. } if exchanges_column(all, column) => {
+            Seen::EITHER
+        }
+        AlterAction::AddIndex { index: Some(index), .. } | AlterAction::DropIndex { index, .. }
+            if exchanges_index(all, index) =>
+        {
+            Seen::EITHER
+        }
+        AlterAction::AddPrimaryKey | AlterAction::DropPrimaryKey
+            if all.contains(&AlterAction::AddPrimaryKey) && all.contains(&AlterAction::DropPrimaryKey) =>
+        {
+            Seen::EITHER
+        }
+        AlterAction::AddColumn { column, if_not_exists } => {
+            Seen::made(session.column_exists(table, column).await?, *if_not_exists)
+        }
+        AlterAction::DropColumn { column, if_exists } => {
+            Seen::removed(session.column_exists(table, column).await?, *if_exists)
+        }
+        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to }
+            if !from.eq_ignore_ascii_case(to) =>
+        {
+            let old = Seen::removed(session.column_exists(table, from).await?, false);
+            old.and(Seen::made(session.column_exists(table, to).await?, false))
+        }
+        AlterAction::AddIndex { index: Some(index), if_not_exists } => {
+            Seen::made(session.index_exists(table, index).await?, *if_not_exists)
+        }
+        AlterAction::DropIndex { index, if_exists } => {
+            Seen::removed(session.index_exists(table, index).await?, *if_exists)
+        }
+        AlterAction::RenameIndex { from, to } => {
+            let old = Seen::removed(session.index_exists(table, from).await?, false);
+            old.and(Seen::made(session.index_exists(table, to).await?, false))
+        }
+        AlterAction::AddPrimaryKey => Seen::made(!session.primary_key(table).await?.is_empty(), false),
+        AlterAction::DropPrimaryKey => Seen::removed(!session.primary_key(table).await?.is_empty(), false),
+        AlterAction::AddForeignKey { name: Some(name), .. } | AlterAction::AddCheck { name: Some(name) }
+            if !drops_constraint(all, name) =>
+        {
+            Seen::made(session.constraint_exists(table, name).await?, false)
+        }
+        AlterAction::DropForeignKey { name, if_exists } | AlterAction::DropConstraint { name, if_exists }
+            if !adds_constraint(all, name) =>
+        {
+            Seen::removed(session.constraint_exists(table, name).await?, *if_exists)
+        }
+        _ => Seen::EITHER,
+    })
+}
+
+fn exchanges_column(all: &[AlterAction], name: &str) -> bool {
+    let adds = |a: &AlterAction| matches!(a, AlterAction::AddColumn { column, .. } if column.eq_ignore_ascii_case(name));
+    let drops = |a: &AlterAction| matches!(a, AlterAction::DropColumn { column, .. } if column.eq_ignore_ascii_case(name));
+    all.iter().any(adds) && all.iter().any(drops)
+}
+
+fn exchanges_index(all: &[AlterAction], name: &str) -> bool {
+    let adds =
+        |a: &AlterAction| matches!(a, AlterAction::AddIndex { index: Some(index), .. } if index.eq_ignore_ascii_case(name));
+    let drops = |a: &AlterAction| matches!(a, AlterAction::DropIndex { index, .. } if index.eq_ignore_ascii_case(name));
+    all.iter().any(adds) && all.iter().any(drops)
+}
+
+fn adds_constraint(all: &[AlterAction], name: &str) -> bool {
+    all.iter().any(|action| {
+        matches!(action, AlterAction::AddForeignKey { name: Some(other), .. } | AlterAction::AddCheck { name: Some(other) }
+            if other.eq_ignore_ascii_case(name))
+    })
+}
+
+fn drops_constraint(all: &[AlterAction], name: &str) -> bool {
+    all.iter().any(|action| {
+        matches!(action, AlterAction::DropForeignKey { name: other, .. } | AlterAction::DropConstraint { name: other, .. }
+            if other.eq_ignore_ascii_case(name))
+    })
+}

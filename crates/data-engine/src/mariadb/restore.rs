@@ -1,0 +1,202 @@
+//! Brings back what was put aside, once there is a place for it again.
+
+use std::collections::HashSet;
+
+use driver_mariadb::{ObjectRef, quote_identifier};
+use saga::{Keeper, Preservation, StepError};
+use serde_json::json;
+
+use super::run::Plan;
+use super::session::{Run, list, quoted};
+use crate::error::Error;
+
+/// Why kept data stays where it is.
+#[derive(Debug)]
+pub(crate) enum Stays {
+    /// There is no place for it: its column or table does not exist.
+    NoPlace(String),
+    /// What is there stands in the way.
+    Conflict(String),
+    /// The restoring failed.
+    Failed(StepError),
+}
+
+impl<E> From<E> for Stays
+where
+    StepError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Run {
+    /// Brings back what an earlier run of the opposite script put aside and this migration has made room
+    /// for. What cannot come back stays kept and is reported.
+    pub(crate) async fn restore_kept(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
+        let own: HashSet<_> = plan.units.iter().map(|unit| self.book.preservation_id(&plan.key(unit))).collect();
+        let mut kept = self.book.kept(plan.script.version()).await?;
+        kept.retain(|one| !own.contains(&one.id));
+        // Tables before columns, and tables in the opposite order of their going: parents went last.
+        let (tables, columns): (Vec<_>, Vec<_>) =
+            kept.into_iter().partition(|one| matches!(one.keeper, Keeper::Table { .. }));
+        let mut seen = HashSet::new();
+        for one in tables.iter().rev() {
+            // An older copy of the same table must not come over a newer one.
+            if seen.insert(one.object.clone()) {
+                self.restore_or_report(one).await?;
+            }
+        }
+        for one in &columns {
+            self.restore_or_report(one).await?;
+        }
+        Ok(())
+    }
+
+    async fn restore_or_report(&mut self, kept: &Preservation) -> Result<(), StepError> {
+        let why = match self.restore(kept).await {
+            Ok(()) => return Ok(()),
+            Err(Stays::Failed(error)) => return Err(error),
+            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => why,
+        };
+        tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data stays put aside");
+        self.book.cx.progress(json!({ "stays_put_aside": kept.object, "reason": why })).await
+    }
+
+    /// Brings one thing back, in one transaction with a marker.
+    pub(crate) async fn restore(&mut self, kept: &Preservation) -> Result<(), Stays> {
+        let marker = self.restored_marker(kept.id);
+        if self.marked(&marker).await?.is_none() {
+            self.assert_lock().await?;
+            match &kept.keeper {
+                Keeper::Columns { table, columns, key, keep_database, keep_table } => {
+                    let keep = ObjectRef::new(keep_database, keep_table);
+                    self.restore_columns(table, columns, key, keep, &marker).await?;
+                }
+                Keeper::Table { table, keep_database, keep_table } => {
+                    self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
+                }
+                Keeper::Fields { .. } | Keeper::Collection { .. } => {
+                    return Err(Stays::Conflict("it belongs to another kind of data store".to_owned()));
+                }
+            }
+        }
+        self.book.restored(kept.id).await?;
+        Ok(())
+    }
+
+    async fn restore_columns(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        key: &[String],
+        keep: ObjectRef<'_>,
+        marker: &str,
+    ) -> Result<(), Stays> {
+        let database = self.database.clone();
+        let own = ObjectRef::new(&database, table);
+        let present = self.session.columns(own).await.map_err(Error::from)?;
+        let has = |name: &String| present.iter().any(|one| one.name.eq_ignore_ascii_case(name));
+        if let Some(missing) = columns.iter().find(|column| !has(column)) {
+            return Err(Stays::NoPlace(format!("there is no column {table}.{missing}")));
+        }
+        self.assert_copy(keep).await?;
+        let primary = self.session.primary_key(own).await.map_err(Error::from)?;
+        if primary != key {
+            return Err(Stays::Conflict(format!("the primary key of {table} is another one than it was")));
+        }
+        let mut settings: Vec<String> = columns.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect();
+        // Bringing data back is no change that a "changed at" should show.
+        let stamps = present.iter().filter(|one| one.extra.to_ascii_lowercase().contains("on update") && !columns.contains(&one.name));
+        settings.extend(stamps.map(|one| format!("t.{0} = t.{0}", quote_identifier(&one.name))));
+        let joined = format!("{} AS t JOIN {} AS k ON {}", own.quoted(), keep.quoted(), matching(key));
+        let update = format!("{FAITHFUL} UPDATE {joined} SET {}", settings.join(", "));
+        let check = format!("SELECT COUNT(*) AS n FROM {joined} WHERE {}", differing(columns));
+        self.bring_back(&[update], &check, marker).await
+    }
+
+    async fn restore_rows(&mut self, table: &str, keep: ObjectRef<'_>, marker: &str) -> Result<(), Stays> {
+        let database = self.database.clone();
+        let own = ObjectRef::new(&database, table);
+        if !self.session.table_exists(own).await.map_err(Error::from)? {
+            return Err(Stays::NoPlace(format!("there is no table {table}")));
+        }
+        self.assert_copy(keep).await?;
+        let present = self.session.columns(own).await.map_err(Error::from)?;
+        let kept = self.session.columns(keep).await.map_err(Error::from)?;
+        let columns: Vec<String> =
+            kept.iter().filter(|one| one.generated.is_none()).map(|one| one.name.clone()).collect();
+        let has = |name: &String| present.iter().any(|one| one.name == *name && one.generated.is_none());
+        if let Some(missing) = columns.iter().find(|name| !has(name)) {
+            return Err(Stays::Conflict(format!("table {table} has no column {missing} any more")));
+        }
+        let primary = self.session.primary_key(own).await.map_err(Error::from)?;
+        let same_key = !primary.is_empty() && primary == self.session.primary_key(keep).await.map_err(Error::from)?;
+        let names = list(&columns);
+        let insert = format!("{FAITHFUL} INSERT INTO {} ({names}) SELECT {names} FROM {}", own.quoted(), keep.quoted());
+        if same_key {
+            // Rows that the script itself put into the new table give way to what was there.
+            let over: Vec<String> = columns.iter().map(|name| format!("{0} = k.{0}", quote_identifier(name))).collect();
+            let joined = format!("{} AS t JOIN {} AS k ON {}", own.quoted(), keep.quoted(), matching(&primary));
+            let over = format!("{FAITHFUL} UPDATE {joined} SET {}", over.iter().map(|one| format!("t.{one}")).collect::<Vec<_>>().join(", "));
+            let first = quote_identifier(&primary[0]);
+            let insert = format!(
+                "{FAITHFUL} INSERT INTO {} ({names}) SELECT {} FROM {} AS k LEFT JOIN {} AS t ON {} WHERE t.{first} IS NULL",
+                own.quoted(),
+                columns.iter().map(|name| format!("k.{}", quote_identifier(name))).collect::<Vec<_>>().join(", "),
+                keep.quoted(),
+                own.quoted(),
+                matching(&primary)
+            );
+            let check = format!(
+                "SELECT COUNT(*) AS n FROM {} AS k LEFT JOIN {} AS t ON {} WHERE t.{first} IS NULL OR {}",
+                keep.quoted(),
+                own.quoted(),
+                matching(&primary),
+                differing(&columns)
+            );
+            return self.bring_back(&[over, insert], &check, marker).await;
+        }
+        let found = self.ask(&format!("SELECT 1 AS one FROM {} LIMIT 1", own.quoted()), &[]).await?;
+        if !found.is_empty() {
+            return Err(Stays::Conflict(format!("table {table} has rows already, and no key tells them apart")));
+        }
+        let check = format!(
+            "SELECT CAST((SELECT COUNT(*) FROM {}) <> (SELECT COUNT(*) FROM {}) AS UNSIGNED) AS n",
+            own.quoted(),
+            keep.quoted()
+        );
+        self.bring_back(&[insert], &check, marker).await
+    }
+
+    async fn bring_back(&mut self, statements: &[String], check: &str, marker: &str) -> Result<(), Stays> {
+        match self.transaction(statements, Some(check), marker).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message)),
+            Err(error) => Err(Stays::Failed(error)),
+        }
+    }
+
+    async fn assert_copy(&mut self, keep: ObjectRef<'_>) -> Result<(), Stays> {
+        if self.session.table_exists(keep).await.map_err(Error::from)? {
+            return Ok(());
+        }
+        Err(Stays::Conflict(format!("the copy {} is missing", quoted(keep.database, keep.name))))
+    }
+}
+
+/// Values come back as they were, even those that the strict mode of today would refuse; what it would have
+/// refused for good reason is found by the check.
+const FAITHFUL: &str = "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR";
+
+fn matching(key: &[String]) -> String {
+    key.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect::<Vec<_>>().join(" AND ")
+}
+
+fn differing(columns: &[String]) -> String {
+    columns
+        .iter()
+        .map(|name| format!("NOT (BINARY t.{0} <=> BINARY k.{0})", quote_identifier(name)))
+        .collect::<Vec<_>>()
+        .join(" OR ")
+}

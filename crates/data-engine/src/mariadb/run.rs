@@ -1,0 +1,101 @@
+//! A migration from its first statement to its ledger entry.
+
+use domain::ledger::Direction;
+use saga::{StatementKey, StepContext, StepError};
+
+use super::session::Run;
+use crate::book::{Book, Progress};
+use crate::engine::{DataEngine, Scripts};
+use crate::examine::sql::{Treatment, Unit, units};
+use crate::script::{Script, number};
+
+/// A script with its statements.
+pub(crate) struct Plan<'a> {
+    pub(crate) script: Script<'a>,
+    pub(crate) units: Vec<Unit>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn of(script: Script<'a>) -> Result<Self, StepError> {
+        let units = units(script.text)
+            .map_err(|error| StepError::permanent(format!("{} cannot be split: {error}", script.name())))?;
+        Ok(Self { script, units })
+    }
+
+    pub(crate) fn key(&self, unit: &Unit) -> StatementKey {
+        self.script.key(unit.index, &unit.sha256)
+    }
+
+    pub(crate) fn end(&self) -> StatementKey {
+        self.script.end(self.units.len())
+    }
+
+    /// For messages: `migration 20250110001 (down), statement 2 at line 3`.
+    pub(crate) fn place(&self, unit: &Unit) -> String {
+        format!("{}, statement {} at line {}", self.script.name(), unit.index + 1, unit.line)
+    }
+
+    /// Fails where a statement cannot be run safely.
+    fn assert_runnable(&self) -> Result<(), StepError> {
+        for unit in &self.units {
+            if let Treatment::Refuse { reason, .. } = &unit.treatment {
+                return Err(StepError::permanent(format!("{}: {reason}", self.place(unit))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The scripts to run; an error where one of them cannot be run safely, so that none is begun.
+pub(crate) fn plans(migrations: &[Scripts], direction: Direction) -> Result<Vec<Plan<'_>>, StepError> {
+    let plans: Vec<Plan<'_>> = migrations
+        .iter()
+        .map(|scripts| Plan::of(Script::of(scripts, direction, false)?))
+        .collect::<Result<_, _>>()?;
+    plans.iter().try_for_each(Plan::assert_runnable)?;
+    Ok(plans)
+}
+
+/// Whether the journal has all of them as done.
+pub(crate) async fn all_done(engine: &DataEngine, cx: &StepContext, plans: &[Plan<'_>]) -> Result<bool, StepError> {
+    let book = Book::open(engine, cx).await?;
+    for plan in plans {
+        if book.progress(&plan.end())? != Progress::Done {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// See [`Book::touched`].
+pub(crate) async fn touched<'a>(
+    engine: &DataEngine,
+    cx: &StepContext,
+    direction: Direction,
+    migrations: &'a [Scripts],
+) -> Result<Vec<&'a Scripts>, StepError> {
+    let keys = |scripts: &Scripts| {
+        let plan = Plan::of(Script::of(scripts, direction, false)?)?;
+        Ok(plan.units.iter().map(|unit| plan.key(unit)).collect())
+    };
+    Book::open(engine, cx).await?.touched(direction, migrations, keys).await
+}
+
+impl Run {
+    /// Runs what is left of a migration.
+    pub(crate) async fn migration(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
+        let end = plan.end();
+        if self.book.progress(&end)? == Progress::Done {
+            return Ok(());
+        }
+        self.assert_ledger().await?;
+        let before = self.schema_before(&plan.script).await?;
+        for unit in &plan.units {
+            let (done, total) = (u64::from(unit.index), u64::from(number(plan.units.len())));
+            self.book.cx.progress_of(&plan.script.name(), done, total).await?;
+            self.statement(plan, unit).await?;
+        }
+        self.restore_kept(plan).await?;
+        self.finish(&plan.script, &end, &before, true).await
+    }
+}

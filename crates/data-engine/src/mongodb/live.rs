@@ -1,0 +1,101 @@
+//! Scripts whose course depends on what the server answers.
+
+use mongo_script::{ErrorKind, Host, HostError, Operation, run_live};
+use saga::StepError;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::locked::Run;
+use super::operation::unclear;
+use super::run::{Plan, assert_runnable, hash, place};
+use crate::book::Progress;
+use crate::script::Script;
+
+/// Carries out the operations of a live script, each journalled.
+struct Journalled {
+    run: Run,
+    runtime: Handle,
+    script: crate::engine::Scripts,
+    direction: domain::ledger::Direction,
+    undo: bool,
+    /// Why the script was stopped.
+    stopped: Option<StepError>,
+}
+
+impl Run {
+    /// Runs a script live. It is run from its beginning when the step is resumed; operations that were
+    /// carried out before are repeated where that does no harm, and stop for a person otherwise.
+    pub(super) async fn run_live(&self, plan: &Plan<'_>) -> Result<(), StepError> {
+        let mut host = Journalled {
+            run: self.clone(),
+            runtime: Handle::current(),
+            script: plan.script.scripts.clone(),
+            direction: plan.script.direction,
+            undo: plan.script.undo,
+            stopped: None,
+        };
+        let (text, settings, name) = (plan.script.text.to_owned(), plan.settings.clone(), plan.script.name());
+        let (ran, stopped) = tokio::task::spawn_blocking(move || {
+            let ran = run_live(&text, &mut host, &settings);
+            (ran, host.stopped)
+        })
+        .await
+        .map_err(|error| StepError::permanent(format!("{name}: the script's thread failed: {error}")))?;
+        match (ran, stopped) {
+            (_, Some(error)) => Err(error),
+            (Ok(_), None) => Ok(()),
+            (Err(error), None) if error.kind == ErrorKind::Stopped => Err(StepError::transient(format!("{name}: {error}"))),
+            (Err(error), None) => Err(StepError::permanent(format!("{name}: {error}"))),
+        }
+    }
+}
+
+impl Host for Journalled {
+    fn execute(&mut self, operation: &Operation) -> Result<Value, HostError> {
+        let runtime = self.runtime.clone();
+        runtime.block_on(self.carry_out(operation))
+    }
+}
+
+impl Journalled {
+    async fn carry_out(&mut self, operation: &Operation) -> Result<Value, HostError> {
+        if operation.effect() == mongo_script::Effect::Read {
+            return match self.run.read(operation).await {
+                Ok(reply) => Ok(reply),
+                Err(error) if error.code().is_some() && !error.is_transient() => Err(HostError::Server {
+                    code: error.code(),
+                    name: error.code_name().map(str::to_owned),
+                    message: error.to_string(),
+                }),
+                Err(error) => Err(self.stop(crate::Error::from(error).into())),
+            };
+        }
+        match self.change(operation).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.stop(error)),
+        }
+    }
+
+    async fn change(&self, operation: &Operation) -> Result<Value, StepError> {
+        let script = Script::of(&self.script, self.direction, self.undo)?;
+        let name = script.name();
+        let key = script.key(operation.index, &hash(operation));
+        assert_runnable(&place(&name, operation), operation, self.run.target.database())?;
+        let progress = self.run.book.progress(&key).map_err(|_| {
+            unclear(&name, operation, "the script takes another course than before it was interrupted")
+        })?;
+        match progress {
+            Progress::Done if operation.effect().is_repeatable() => {
+                self.run.perform(&name, self.undo, &key, operation).await
+            }
+            Progress::Done => Err(unclear(&name, operation, "what the server answered then is not known any more")),
+            Progress::Untouched | Progress::Begun => self.run.operation(&name, self.undo, &key, operation).await,
+        }
+    }
+
+    fn stop(&mut self, error: StepError) -> HostError {
+        let message = error.message.clone();
+        self.stopped = Some(error);
+        HostError::Stop(message)
+    }
+}

@@ -1,0 +1,224 @@
+//! A migration from its first operation to its ledger entry.
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use domain::ledger::Direction;
+use driver_mongodb::{Fingerprint, Target};
+use mongo_script::{Compiled, Operation, Settings, compile};
+use saga::{Keeper, StatementKey, StepContext, StepError};
+use serde_json::json;
+
+use super::LEDGER;
+use super::locked::Run;
+use crate::book::{Book, Progress};
+use crate::engine::{DataEngine, Scripts};
+use crate::error::Error;
+use crate::examine::mongo::{Treatment, treatment};
+use crate::script::{Script, number, sha256};
+
+/// A script with its operations; none where it has to run live.
+pub(super) struct Plan<'a> {
+    pub(super) script: Script<'a>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) is_live: bool,
+    pub(super) settings: Settings,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn of(target: &Target, cx: &StepContext, script: Script<'a>) -> Result<Self, StepError> {
+        let mut settings = Settings::new(target.database());
+        // The same operations whenever the step is resumed: the script's clock is the job's beginning.
+        settings.clock = Some(begin_of(cx));
+        let compiled = compile(script.text, &settings)
+            .map_err(|error| StepError::permanent(format!("{} cannot be run: {error}", script.name())))?;
+        let (operations, is_live) = match compiled {
+            Compiled::Predictable(operations) => (operations, false),
+            Compiled::Live { .. } => (Vec::new(), true),
+        };
+        Ok(Self { script, operations, is_live, settings })
+    }
+
+    pub(super) fn key(&self, operation: &Operation) -> StatementKey {
+        self.script.key(operation.index, &hash(operation))
+    }
+
+    pub(super) fn end(&self) -> StatementKey {
+        if self.is_live {
+            // Behind every operation that it may turn out to have.
+            return self.script.key(u32::MAX, &sha256(self.script.text.as_bytes()));
+        }
+        self.script.end(self.operations.len())
+    }
+
+    /// For messages: `migration 20250110001 (down), operation 2 at line 3`.
+    pub(super) fn place(&self, operation: &Operation) -> String {
+        place(&self.script.name(), operation)
+    }
+}
+
+pub(super) fn place(script: &str, operation: &Operation) -> String {
+    format!("{script}, operation {} at line {}", operation.index + 1, operation.line)
+}
+
+pub(super) fn hash(operation: &Operation) -> String {
+    sha256(json!([operation.database, operation.command]).to_string().as_bytes())
+}
+
+/// Fails where an operation cannot be run safely.
+pub(super) fn assert_runnable(place: &str, operation: &Operation, own: &str) -> Result<(), StepError> {
+    if let Treatment::Refuse { reason, .. } = treatment(operation) {
+        return Err(StepError::permanent(format!("{place}: {reason}")));
+    }
+    let foreign = operation.database.as_deref().filter(|name| *name != own);
+    let is_harmless = matches!(operation.effect(), mongo_script::Effect::Read | mongo_script::Effect::RenameCollection { .. });
+    match foreign {
+        Some(name) if !is_harmless => {
+            Err(StepError::permanent(format!("{place}: it changes database {name}, which is not this data store's")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The scripts to run; an error where one of them cannot be run safely, so that none is begun.
+pub(super) fn plans<'a>(
+    target: &Target,
+    cx: &StepContext,
+    migrations: &'a [Scripts],
+    direction: Direction,
+) -> Result<Vec<Plan<'a>>, StepError> {
+    let mut plans = Vec::with_capacity(migrations.len());
+    for scripts in migrations {
+        let plan = Plan::of(target, cx, Script::of(scripts, direction, false)?)?;
+        for operation in &plan.operations {
+            assert_runnable(&plan.place(operation), operation, target.database())?;
+        }
+        plans.push(plan);
+    }
+    Ok(plans)
+}
+
+/// Whether the journal has all of them as done.
+pub(super) async fn all_done(engine: &DataEngine, cx: &StepContext, plans: &[Plan<'_>]) -> Result<bool, StepError> {
+    let book = Book::open(engine, cx).await?;
+    for plan in plans {
+        if book.progress(&plan.end())? != Progress::Done {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// See [`Book::touched`].
+pub(super) async fn touched<'a>(
+    engine: &DataEngine,
+    target: &Target,
+    cx: &StepContext,
+    direction: Direction,
+    migrations: &'a [Scripts],
+) -> Result<Vec<&'a Scripts>, StepError> {
+    let keys = |scripts: &Scripts| {
+        let plan = Plan::of(target, cx, Script::of(scripts, direction, false)?)?;
+        Ok(plan.operations.iter().map(|operation| plan.key(operation)).collect())
+    };
+    Book::open(engine, cx).await?.touched(direction, migrations, keys).await
+}
+
+impl Run {
+    /// Runs what is left of a migration.
+    pub(super) async fn migration(&self, plan: &Plan<'_>) -> Result<(), StepError> {
+        let end = plan.end();
+        if self.book.progress(&end)? == Progress::Done {
+            return Ok(());
+        }
+        let before = self.schema_before(&plan.script).await?;
+        let own: HashSet<_> =
+            plan.operations.iter().map(|operation| self.book.preservation_id(&plan.key(operation))).collect();
+        let mut kept = self.book.kept(plan.script.version()).await?;
+        kept.retain(|one| !own.contains(&one.id));
+        // Fields come back before the script fills those that are missing, collections after it has made them.
+        for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Fields { .. })) {
+            self.restore(one).await?;
+        }
+        if plan.is_live {
+            self.run_live(plan).await?;
+        }
+        for operation in &plan.operations {
+            let (done, total) = (u64::from(operation.index), u64::from(number(plan.operations.len())));
+            self.book.cx.progress_of(&plan.script.name(), done, total).await?;
+            let key = plan.key(operation);
+            self.operation(&plan.script.name(), plan.script.undo, &key, operation).await?;
+        }
+        for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Collection { .. })) {
+            self.restore(one).await?;
+        }
+        self.finish(&plan.script, &end, &before, true).await
+    }
+
+    async fn schema(&self) -> Result<Fingerprint, StepError> {
+        Ok(self.target.fingerprint(&[LEDGER]).await.map_err(Error::from)?)
+    }
+
+    /// The fingerprint from before the script's first operation; taken once, whoever began the script.
+    pub(super) async fn schema_before(&self, script: &Script<'_>) -> Result<String, StepError> {
+        let marker = format!("{}/before", self.book.marker(&script.key(0, "")));
+        if let Some(noted) = self.note(&marker).await? {
+            return Ok(noted);
+        }
+        let before = self.schema().await?;
+        self.remember_schema(&before.sha256, &before.objects).await?;
+        self.mark(&marker, 0, Some(&before.sha256), false).await?;
+        Ok(before.sha256)
+    }
+
+    /// Settles ledgers and fingerprint behind the last operation.
+    pub(super) async fn finish(
+        &self,
+        script: &Script<'_>,
+        end: &StatementKey,
+        before: &str,
+        record: bool,
+    ) -> Result<(), StepError> {
+        self.book.intent(end).await?;
+        self.assert_lock().await?;
+        let after = self.schema().await?;
+        if script.direction == Direction::Down && !script.undo {
+            self.assert_as_before_up(script, &after).await?;
+        }
+        let reference = &script.scripts.reference;
+        match script.direction {
+            Direction::Up => {
+                self.target.ledger_insert(LEDGER, &reference.version, &reference.name).await.map_err(Error::from)?;
+            }
+            Direction::Down => {
+                self.target.ledger_remove(LEDGER, &reference.version).await.map_err(Error::from)?;
+            }
+        }
+        if record {
+            self.book.record_ledger(reference, script.direction, before, &after.sha256).await?;
+        }
+        self.book.done(end, 0).await
+    }
+
+    async fn assert_as_before_up(&self, script: &Script<'_>, now: &Fingerprint) -> Result<(), StepError> {
+        let Some(recorded) = self.book.fingerprint_before_up(script.version()).await? else {
+            return Ok(());
+        };
+        if recorded == now.sha256 {
+            return Ok(());
+        }
+        let objects = self.remembered_schema(&recorded).await?.unwrap_or_default();
+        let names: Vec<String> = Fingerprint::of(objects).diff(now).into_iter().map(|one| one.object).take(5).collect();
+        Err(StepError::permanent(format!(
+            "after {} the schema is not the one recorded before it was applied; these objects differ: {}",
+            script.name(),
+            names.join(", ")
+        )))
+    }
+}
+
+/// When the job was begun: its id says so.
+fn begin_of(cx: &StepContext) -> SystemTime {
+    let seconds = cx.held().job.0.get_timestamp().map_or((0, 0), |stamp| stamp.to_unix());
+    SystemTime::UNIX_EPOCH + Duration::new(seconds.0, seconds.1)
+}

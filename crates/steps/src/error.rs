@@ -1,0 +1,22 @@
+//! From drivers' errors to those of steps.
+
+use saga::{ErrorKind, StepError};
+
+/// A failed call to the engine of `host`. A lost answer is transient as well: the saga probes before it
+/// runs a step again, and an undo looks before it acts.
+pub fn docker_error(host: &str, error: &driver_docker::Error) -> StepError {
+    let kind =
+        if error.is_transient() || error.is_outcome_unknown() { ErrorKind::Transient } else { ErrorKind::Permanent };
+    StepError::new(kind, format!("host {host}: {error}"))
+}
+
+/// A failed call to a cache.
+pub(crate) fn cache_error(store: &str, error: &driver_redis::Error) -> StepError {
+    let kind = if error.is_transient() { ErrorKind::Transient } else { ErrorKind::Permanent };
+    StepError::new(kind, format!("{store}: {error}"))
+}
+
+/// The world is not the one that was planned for.
+pub(crate) fn world_changed(message: impl Into<String>) -> StepError {
+    StepError::new(ErrorKind::WorldChanged, message)
+}

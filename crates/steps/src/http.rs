@@ -1,0 +1,133 @@
+//! Asking a service over HTTP.
+
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use saga::StepError;
+use tokio::time::Instant;
+
+use crate::host::Host;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// A service that takes longer is asked again.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// What it took until a service answered.
+pub(crate) struct Answered {
+    pub(crate) tries: u32,
+    pub(crate) waited: Duration,
+}
+
+/// A client that asks exactly what it is told to: no proxy, no redirects, no kept connections that a
+/// restarted service would have closed.
+pub(crate) fn client() -> Result<Client, StepError> {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .build()
+        .map_err(|error| StepError::permanent(format!("no HTTP client can be made: {}", reason(error))))
+}
+
+/// `http://address:port/path`; an IPv6 address gets its brackets.
+pub(crate) fn url(address: &str, port: u16, path: &str) -> String {
+    if address.contains(':') && !address.starts_with('[') {
+        format!("http://[{address}]:{port}{path}")
+    } else {
+        format!("http://{address}:{port}{path}")
+    }
+}
+
+/// The innermost cause, which says more than "error sending request"; the URL is known to whoever asked.
+pub(crate) fn reason(error: reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Asks until an answer is good, and gives up at once when the container has ended: whatever answers then
+/// is something else. An engine that is away is waited for. Ends as transient when the step is asked to stop.
+pub(crate) async fn wait_for_answer(
+    host: &Host<'_>,
+    container: &str,
+    url: &str,
+    within: Duration,
+    is_good: impl Fn(u16) -> bool,
+) -> Result<Answered, StepError> {
+    let client = client()?;
+    let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 0;
+    loop {
+        let left = within.saturating_sub(start.elapsed());
+        tries += 1;
+        let answer = client.get(url).timeout(left.min(ANSWER_TIME).max(FIRST_PAUSE)).send().await;
+        let last = match answer.map(|answer| answer.status().as_u16()) {
+            // Looked at after the answer, so that an answer counts only if the container was there for it.
+            Ok(status) if is_good(status) => match require_alive(host, container).await {
+                Ok(()) => return Ok(Answered { tries, waited: start.elapsed() }),
+                Err(error) => transient_message(error)?,
+            },
+            Ok(status) => {
+                check_alive(host, container).await?;
+                format!("it answered with status {status}")
+            }
+            Err(error) => {
+                check_alive(host, container).await?;
+                reason(error)
+            }
+        };
+        if start.elapsed() + pause >= within {
+            return Err(StepError::permanent(format!(
+                "{url} gave no good answer within {} s ({tries} tries); at last: {last}; {}",
+                within.as_secs(),
+                host.last_output(container).await
+            )));
+        }
+        host.sleep(pause).await?;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn require_alive(host: &Host<'_>, container: &str) -> Result<(), StepError> {
+    let Some(found) = host.inspect(container).await? else {
+        return Err(StepError::permanent(format!("container {container} is gone")));
+    };
+    match found.end() {
+        None => Ok(()),
+        Some(end) => {
+            let output = host.last_output(container).await;
+            Err(StepError::permanent(format!("container {} {end}; {output}", found.describe())))
+        }
+    }
+}
+
+/// As [`require_alive`], but an engine that does not answer says nothing about the container.
+async fn check_alive(host: &Host<'_>, container: &str) -> Result<(), StepError> {
+    match require_alive(host, container).await {
+        Ok(()) => Ok(()),
+        Err(error) => transient_message(error).map(drop),
+    }
+}
+
+fn transient_message(error: StepError) -> Result<String, StepError> {
+    if error.kind == saga::ErrorKind::Transient { Ok(error.message) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_gets_brackets() {
+        assert_eq!(url("::1", 80, "/health"), "http://[::1]:80/health");
+        assert_eq!(url("10.0.0.1", 80, "/health"), "http://10.0.0.1:80/health");
+    }
+}

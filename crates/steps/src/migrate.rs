@@ -1,0 +1,54 @@
+//! Runs migrations of one data store, up or down: the steps `migrate_up` and `migrate_down`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use data_engine::{DataEngine, Migrated, Scripts};
+use domain::ledger::{Direction, MigrationRef};
+use saga::{Probe, Step, StepContext, StepError};
+
+use crate::provider::Provider;
+
+/// A rebuild of a large table takes its time, and breaking it off would throw that time away.
+const DEADLINE: Duration = Duration::from_hours(1);
+
+pub(crate) struct Migrate {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) store: String,
+    pub(crate) direction: Direction,
+    /// In the order in which they run.
+    pub(crate) migrations: Vec<MigrationRef>,
+}
+
+impl Migrate {
+    async fn open(&self, cx: &StepContext) -> Result<(DataEngine, Vec<Scripts>), StepError> {
+        let scripts = self.provider.scripts(&self.migrations).await?;
+        let engine = self.provider.data_engine(cx.held().job, &self.store).await?;
+        Ok((engine, scripts))
+    }
+}
+
+#[async_trait]
+impl Step for Migrate {
+    type Output = Migrated;
+
+    async fn run(&self, cx: &StepContext) -> Result<Migrated, StepError> {
+        let (engine, scripts) = self.open(cx).await?;
+        engine.migrate(cx, self.direction, &scripts).await
+    }
+
+    async fn probe(&self, cx: &StepContext) -> Result<Probe<Migrated>, StepError> {
+        let (engine, scripts) = self.open(cx).await?;
+        engine.probe(cx, self.direction, &scripts).await
+    }
+
+    async fn undo(&self, cx: &StepContext, _output: Option<Migrated>) -> Result<(), StepError> {
+        let (engine, scripts) = self.open(cx).await?;
+        engine.undo(cx, self.direction, &scripts).await
+    }
+
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
+}

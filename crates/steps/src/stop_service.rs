@@ -1,0 +1,88 @@
+//! Stops a service's container and keeps it under another name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::plan::ServiceAt;
+use saga::{Probe, Step, StepContext, StepError};
+use serde::{Deserialize, Serialize};
+
+use crate::host::Host;
+use crate::provider::Provider;
+use crate::retired::{self, Retired};
+
+/// The longest grace (2 min) and a host that is away for half a minute.
+const DEADLINE: Duration = Duration::from_mins(3);
+
+pub(crate) struct StopService {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) at: ServiceAt,
+}
+
+/// The container that was stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptContainer {
+    container_id: String,
+    image_id: String,
+    /// The restart policy that it had and gets back.
+    restart_policy: String,
+    /// Its name while it is kept.
+    retired_name: String,
+    /// When it ended, by the engine's clock.
+    stopped_at: Option<DateTime<Utc>>,
+}
+
+impl KeptContainer {
+    fn of(retired: &Retired) -> Self {
+        let container = &retired.container;
+        Self {
+            container_id: container.id().to_owned(),
+            image_id: container.image_id().to_owned(),
+            restart_policy: retired.policy.name.clone(),
+            retired_name: container.name().to_owned(),
+            stopped_at: container.finished_at(),
+        }
+    }
+}
+
+impl StopService {
+    async fn host<'a>(&'a self, cx: &'a StepContext) -> Result<Host<'a>, StepError> {
+        Host::open(self.provider.as_ref(), cx, &self.at.host).await
+    }
+}
+
+#[async_trait]
+impl Step for StopService {
+    type Output = KeptContainer;
+
+    async fn run(&self, cx: &StepContext) -> Result<KeptContainer, StepError> {
+        let host = self.host(cx).await?;
+        Ok(KeptContainer::of(&retired::put_aside(&host, &self.at, cx.held().job).await?))
+    }
+
+    async fn probe(&self, cx: &StepContext) -> Result<Probe<KeptContainer>, StepError> {
+        let host = self.host(cx).await?;
+        Ok(match retired::find(&host, &self.at.container, cx.held().job).await? {
+            Some(retired) if retired.is_at_rest() => Probe::Done(KeptContainer::of(&retired)),
+            _ => Probe::NotDone,
+        })
+    }
+
+    async fn undo(&self, cx: &StepContext, output: Option<KeptContainer>) -> Result<(), StepError> {
+        let host = self.host(cx).await?;
+        match (retired::take_back(&host, &self.at, cx.held().job).await?, output) {
+            // Without an output there may have been no container from the beginning.
+            (true, _) | (false, None) => Ok(()),
+            (false, Some(stopped)) => Err(StepError::permanent(format!(
+                "container {} of {} was kept as {} and is gone",
+                self.at.container, self.at, stopped.retired_name
+            ))),
+        }
+    }
+
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
+}

@@ -1,0 +1,213 @@
+//! Asks the verification probes of the environment: this is what decides whether the target is good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::Version;
+use domain::environment::VerificationProbe;
+use futures::future::{join_all, try_join_all};
+use reqwest::{Client, Method};
+use saga::{Probe, Step, StepContext, StepError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::http;
+use crate::provider::Provider;
+
+/// How long a probe that was not answered, or answered "not now", is asked again.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(250);
+/// Probes run side by side, each within its own limit and [`PATIENCE`].
+const DEADLINE: Duration = Duration::from_mins(1);
+/// The longest that a probe may be allowed to take, so that it ends within [`DEADLINE`].
+const LONGEST_ANSWER: Duration = Duration::from_secs(40);
+/// The largest answer in which a version is looked for.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// "Not now": gateway and overload answers of something in front that has yet to notice the new container.
+const NOT_NOW: [u16; 4] = [429, 502, 503, 504];
+
+pub(crate) struct Verify {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) version: Version,
+}
+
+/// The answers, by probe and host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Verified {
+    probes: Vec<Answer>,
+}
+
+/// One good answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    probe: String,
+    host: String,
+    status: u16,
+    ms: u64,
+}
+
+/// One probe on one host.
+struct Question {
+    probe: VerificationProbe,
+    method: Method,
+    host: String,
+    url: String,
+}
+
+/// Why an answer was not good.
+struct Refusal {
+    why: String,
+    is_transient: bool,
+}
+
+impl Refusal {
+    fn transient(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_transient: true }
+    }
+
+    fn lasting(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_transient: false }
+    }
+}
+
+impl Verify {
+    async fn questions(&self, cx: &StepContext, probe: &VerificationProbe) -> Result<Vec<Question>, StepError> {
+        let job = cx.held().job;
+        let method = Method::from_bytes(probe.method.as_bytes()).map_err(|_| {
+            StepError::permanent(format!("probe {}: {:?} is not an HTTP method", probe.name, probe.method))
+        })?;
+        let service = self.provider.service(job, &probe.service).await?.service;
+        let mut questions = Vec::new();
+        for host in service.hosts {
+            let address = self.provider.address(job, &host).await?;
+            let url = http::url(&address, service.port, &probe.path);
+            questions.push(Question { probe: probe.clone(), method: method.clone(), host, url });
+        }
+        Ok(questions)
+    }
+
+    /// Asks until the answer is good, or bad for good, or [`PATIENCE`] is over.
+    async fn ask(&self, client: &Client, question: &Question) -> Result<Answer, String> {
+        let start = Instant::now();
+        loop {
+            match self.ask_once(client, question).await {
+                Ok(answer) => return Ok(answer),
+                Err(refusal) if refusal.is_transient && start.elapsed() + PAUSE < PATIENCE => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(refusal) => {
+                    let Question { probe, method, host, url } = question;
+                    return Err(format!("{} on {host} ({method} {url}): {}", probe.name, refusal.why));
+                }
+            }
+        }
+    }
+
+    async fn ask_once(&self, client: &Client, question: &Question) -> Result<Answer, Refusal> {
+        let probe = &question.probe;
+        let limit = Duration::from_millis(probe.deadline_ms.into()).min(LONGEST_ANSWER);
+        let start = Instant::now();
+        let unanswered = |error: reqwest::Error| {
+            if error.is_timeout() {
+                Refusal::transient(format!("no answer within {} ms", limit.as_millis()))
+            } else {
+                Refusal::transient(http::reason(error))
+            }
+        };
+        let mut answer =
+            client.request(question.method.clone(), &question.url).timeout(limit).send().await.map_err(unanswered)?;
+        let status = answer.status().as_u16();
+        if status >= probe.status_below {
+            let why = format!("status {status} is not below {}", probe.status_below);
+            return Err(if NOT_NOW.contains(&status) { Refusal::transient(why) } else { Refusal::lasting(why) });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unanswered)? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if let Some(pointer) = &probe.version_pointer {
+            require_version(&body, pointer, &self.version).map_err(Refusal::lasting)?;
+        }
+        let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Answer { probe: probe.name.clone(), host: question.host.clone(), status, ms })
+    }
+}
+
+/// The answer has to name the version, with or without a leading `v`.
+fn require_version(body: &[u8], pointer: &str, version: &Version) -> Result<(), String> {
+    let answer: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON of at most 1 MiB: {error}"))?;
+    let found = answer.pointer(pointer).ok_or_else(|| format!("the answer has nothing at {pointer}"))?;
+    let text = found.as_str().ok_or_else(|| format!("{pointer} is {found} and not a version"))?;
+    if text.parse::<Version>().is_ok_and(|found| found == *version) {
+        return Ok(());
+    }
+    Err(format!("{pointer} is {text:?} and not {version}"))
+}
+
+#[async_trait]
+impl Step for Verify {
+    type Output = Verified;
+
+    async fn run(&self, cx: &StepContext) -> Result<Verified, StepError> {
+        let client = http::client()?;
+        let probes = self.provider.probes(cx.held().job).await?;
+        let questions = try_join_all(probes.iter().map(|probe| self.questions(cx, probe))).await?;
+        let asked = join_all(questions.iter().flatten().map(|question| self.ask(&client, question)));
+        let outcomes = tokio::select! {
+            outcomes = asked => outcomes,
+            () = cx.stop().cancelled() => return Err(StepError::transient("was asked to stop while it verified")),
+        };
+        let (mut answers, mut failures) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Ok(answer) => answers.push(answer),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if failures.is_empty() {
+            return Ok(Verified { probes: answers });
+        }
+        let asked = answers.len() + failures.len();
+        Err(StepError::permanent(format!("{} of {asked} probes failed: {}", failures.len(), failures.join("; "))))
+    }
+
+    async fn probe(&self, _cx: &StepContext) -> Result<Probe<Verified>, StepError> {
+        Ok(Probe::NotDone)
+    }
+
+    async fn undo(&self, _cx: &StepContext, _output: Option<Verified>) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    fn deadline(&self) -> Duration {
+        DEADLINE
+    }
+
+    fn has_effect(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_recognised_with_and_without_its_v() {
+        let version: Version = "v0.8.1".parse().unwrap();
+        let check = |body: &str| require_version(body.as_bytes(), "/data/version", &version);
+        assert_eq!(check(r#"{"data":{"version":"v0.8.1"}}"#), Ok(()));
+        assert_eq!(check(r#"{"data":{"version":"0.8.1"}}"#), Ok(()));
+        assert_eq!(
+            check(r#"{"data":{"version":"v0.8.2"}}"#).unwrap_err(),
+            "/data/version is \"v0.8.2\" and not v0.8.1"
+        );
+        assert_eq!(check(r#"{"data":{}}"#).unwrap_err(), "the answer has nothing at /data/version");
+    }
+}

@@ -1,0 +1,50 @@
+//! Backups and caches.
+
+use domain::environment::Engine;
+use domain::plan::StepSpec;
+use saga::{ErrorKind, Probe};
+use testkit::shared_mariadb;
+
+use crate::support::{World, fresh_cache};
+
+#[tokio::test]
+async fn a_backup_is_a_file_that_is_written_down() {
+    let world = World::new().await;
+    let database = shared_mariadb().create_database("backup").unwrap();
+    shared_mariadb().execute(&format!("CREATE TABLE {database}.users (id INT PRIMARY KEY)")).unwrap();
+    world.settings().database = database;
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+
+    let output = backup.run(&world.cx(1)).await.unwrap();
+    let recorded = world.settings().backups.clone();
+    assert_eq!(recorded.len(), 1);
+    let (store, report) = &recorded[0];
+    assert_eq!((store.as_str(), report.sha256.as_str()), ("main", output["sha256"].as_str().unwrap()));
+    assert_eq!(std::fs::metadata(&report.path).unwrap().len(), report.bytes);
+    assert_eq!(backup.probe(&world.cx(1)).await, Ok(Probe::NotDone), "a repeat writes another file");
+    assert!(!backup.has_effect());
+}
+
+#[tokio::test]
+async fn only_the_keys_of_the_patterns_are_flushed() {
+    let world = World::new().await;
+    let url = fresh_cache();
+    world.settings().cache.clone_from(&url);
+    let mut redis = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    for key in ["cms:cache:1", "cms:cache:2", "session:1"] {
+        let _: () = redis::cmd("SET").arg(key).arg("x").query_async(&mut redis).await.unwrap();
+    }
+    let flush = |patterns: &[&str]| StepSpec::FlushCache {
+        store: "cache".to_owned(),
+        patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
+    };
+    let step = world.bind(&flush(&["cms:cache:*"])).await;
+    let output = step.run(&world.cx(4)).await.unwrap();
+    assert_eq!(output["removed"], 2);
+    assert_eq!(step.run(&world.cx(4)).await.unwrap()["removed"], 0);
+    let left: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    assert_eq!(left, ["session:1"]);
+
+    let all = world.bind(&flush(&["*"])).await;
+    assert_eq!(all.run(&world.cx(4)).await.unwrap_err().kind, ErrorKind::Permanent);
+}

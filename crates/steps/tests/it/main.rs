@@ -1,0 +1,15 @@
+//! The steps on a real engine and real stores.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
+
+mod data;
+mod finish;
+mod health;
+mod ledgers;
+mod maintenance;
+mod preflight;
+mod resume;
+mod start;
+mod stop;
+mod support;
+mod verify;

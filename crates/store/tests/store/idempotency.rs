@@ -1,0 +1,122 @@
+//! Idempotency keys.
+
+use std::sync::Arc;
+
+use backout_store::{Error, KeyState, StoredAnswer};
+use domain::ids::TokenId;
+
+use crate::support::Shop;
+
+const ROUTE: &str = "POST /api/v1/applications";
+const BODY: [u8; 32] = [1; 32];
+
+fn answer() -> StoredAnswer {
+    StoredAnswer { status: 202, location: Some("/api/v1/jobs/1".into()), body: b"{\"id\":1}".to_vec() }
+}
+
+#[tokio::test]
+async fn a_key_is_reserved_then_in_progress_then_answered() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    let reserve = || shop.database.reserve_key(token, ROUTE, "k", &BODY);
+    assert!(matches!(reserve().await.unwrap(), KeyState::Reserved));
+    assert!(matches!(reserve().await.unwrap(), KeyState::InProgress));
+    shop.database.answer_key(token, ROUTE, "k", &answer()).await.unwrap();
+    let KeyState::Answered(again) = reserve().await.unwrap() else { panic!("it was answered") };
+    assert_eq!((again.status, again.location, again.body), (202, answer().location, answer().body));
+}
+
+#[tokio::test]
+async fn an_answer_without_location_or_body_comes_back_so() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap();
+    let empty = StoredAnswer { status: 204, location: None, body: vec![] };
+    shop.database.answer_key(token, ROUTE, "k", &empty).await.unwrap();
+    let KeyState::Answered(again) = shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap() else {
+        panic!("it was answered")
+    };
+    assert_eq!((again.status, again.location, again.body), (204, None, vec![]));
+}
+
+#[tokio::test]
+async fn another_body_under_the_same_key_is_noticed_before_and_after_the_answer() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap();
+    for _ in 0..2 {
+        let other = shop.database.reserve_key(token, ROUTE, "k", &[2; 32]).await.unwrap();
+        assert!(matches!(other, KeyState::OtherBody));
+        shop.database.answer_key(token, ROUTE, "k", &answer()).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn keys_of_other_tokens_routes_and_letter_case_are_others() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    for (token, route, key) in
+        [(token, ROUTE, "k"), (token, ROUTE, "K"), (token, "POST /other", "k"), (TokenId::generate(), ROUTE, "k")]
+    {
+        let state = shop.database.reserve_key(token, route, key, &BODY).await.unwrap();
+        assert!(matches!(state, KeyState::Reserved), "{route} {key}");
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_whose_process_died_is_free_after_its_time() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap();
+    shop.execute("UPDATE idempotency_keys SET reserved_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND").await;
+    assert!(matches!(shop.database.reserve_key(token, ROUTE, "k", &[2; 32]).await.unwrap(), KeyState::Reserved));
+}
+
+#[tokio::test]
+async fn a_key_given_back_is_free_and_an_answered_one_is_not_given_back() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap();
+    shop.database.free_key(token, ROUTE, "k").await.unwrap();
+    assert!(matches!(shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap(), KeyState::Reserved));
+    shop.database.answer_key(token, ROUTE, "k", &answer()).await.unwrap();
+    shop.database.free_key(token, ROUTE, "k").await.unwrap();
+    assert!(matches!(shop.database.reserve_key(token, ROUTE, "k", &BODY).await.unwrap(), KeyState::Answered(_)));
+}
+
+#[tokio::test]
+async fn an_answer_to_a_key_that_nobody_reserved_is_refused() {
+    let shop = Shop::open().await;
+    let refused = shop.database.answer_key(TokenId::generate(), ROUTE, "k", &answer()).await;
+    assert!(matches!(refused, Err(Error::Missing(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn answers_are_kept_for_a_day() {
+    let (shop, token) = (Shop::open().await, TokenId::generate());
+    for key in ["old", "new"] {
+        shop.database.reserve_key(token, ROUTE, key, &BODY).await.unwrap();
+        shop.database.answer_key(token, ROUTE, key, &answer()).await.unwrap();
+    }
+    assert_eq!(shop.database.expire_keys().await.unwrap(), 0);
+    shop.execute("UPDATE idempotency_keys SET created_at = UTC_TIMESTAMP(6) - INTERVAL 25 HOUR WHERE idem_key = 'old'")
+        .await;
+    assert!(matches!(shop.database.reserve_key(token, ROUTE, "old", &BODY).await.unwrap(), KeyState::Reserved));
+    shop.execute("UPDATE idempotency_keys SET created_at = UTC_TIMESTAMP(6) - INTERVAL 25 HOUR WHERE idem_key = 'old'")
+        .await;
+    assert_eq!(shop.database.expire_keys().await.unwrap(), 1);
+    assert!(matches!(shop.database.reserve_key(token, ROUTE, "new", &BODY).await.unwrap(), KeyState::Answered(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_requests_with_new_keys_at_once_each_key_is_reserved_once() {
+    let (shop, token) = (Arc::new(Shop::open().await), TokenId::generate());
+    let calls: Vec<_> = (0..64)
+        .map(|n| {
+            let shop = Arc::clone(&shop);
+            tokio::spawn(async move {
+                let key = format!("k{}", n % 16);
+                shop.database.reserve_key(token, ROUTE, &key, &BODY).await.unwrap()
+            })
+        })
+        .collect();
+    let mut reserved = 0;
+    for call in calls {
+        reserved += u32::from(matches!(call.await.unwrap(), KeyState::Reserved));
+    }
+    assert_eq!(reserved, 16);
+}

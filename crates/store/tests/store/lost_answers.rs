@@ -1,0 +1,95 @@
+//! A write whose answer was lost on the wire is repeated without harm.
+
+use std::future::Future;
+
+use backout_store::Database;
+use domain::ids::PreservationId;
+use domain::job::{JobEvent, JobState};
+use domain::ledger::Direction;
+use domain::step::{StepEvent, StepState};
+use saga::{Held, JobNote, Journal, JournalError, Keeper, Preservation, StatementJournal, StatementKey, StepNote};
+use testkit::ChaosProxy;
+
+use crate::support::{Shop, fresh_url, settings};
+
+/// A second way to the same database, through a proxy that can lose the answer to a commit.
+async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
+    let server = testkit::shared_mariadb();
+    let proxy = ChaosProxy::start(server.address()).await.unwrap();
+    let port = |number: u16| format!(":{number}/");
+    let url = url.replace(&port(server.port()), &port(proxy.address().unwrap().port()));
+    (Database::connect(&settings(url)).unwrap(), proxy)
+}
+
+/// The first call commits but its answer is lost; the second has to find it done.
+async fn twice<T, F, Fut>(proxy: &ChaosProxy, call: F) -> T
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, JournalError>>,
+    T: std::fmt::Debug,
+{
+    proxy.reset_reply_to(b"COMMIT");
+    let lost = call().await;
+    assert!(matches!(lost, Err(JournalError::Unavailable(_))), "{lost:?}");
+    proxy.pass();
+    call().await.unwrap()
+}
+
+#[tokio::test]
+async fn every_transition_can_be_repeated_after_its_answer_was_lost() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let held = shop.claimed().await;
+    let (database, proxy) = through_a_proxy(&url).await;
+    let step = |id, event| {
+        let (database, held): (&Database, &Held) = (&database, &held);
+        move || database.step(held, id, event, StepNote::default())
+    };
+    assert_eq!(twice(&proxy, step(0, StepEvent::Start)).await, StepState::Started);
+    assert_eq!(twice(&proxy, step(0, StepEvent::Finish)).await, StepState::Finished);
+    assert_eq!(twice(&proxy, step(1, StepEvent::Start)).await, StepState::Started);
+    assert_eq!(twice(&proxy, step(1, StepEvent::Fail)).await, StepState::Failed);
+    let job = |event| {
+        let (database, held): (&Database, &Held) = (&database, &held);
+        move || database.job(held, event, JobNote::default())
+    };
+    assert_eq!(twice(&proxy, job(JobEvent::UnwindBegun)).await, JobState::Unwinding);
+    for id in [1, 0] {
+        assert_eq!(twice(&proxy, step(id, StepEvent::BeginUndo)).await, StepState::Undoing);
+        assert_eq!(twice(&proxy, step(id, StepEvent::FinishUndo)).await, StepState::Undone);
+    }
+    assert_eq!(twice(&proxy, job(JobEvent::UnwindFinished)).await, JobState::Undone);
+    shop.assert_gapless(held.job).await;
+}
+
+#[tokio::test]
+async fn every_write_about_data_counts_once_after_its_answer_was_lost() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let held = shop.claimed().await;
+    let (database, proxy) = through_a_proxy(&url).await;
+    let key = StatementKey {
+        undo: false,
+        migration: "001".into(),
+        direction: Direction::Down,
+        index: 0,
+        sha256: "a".repeat(64),
+    };
+    let kept = Preservation {
+        id: PreservationId::generate(),
+        store: "main".into(),
+        migration: "001".into(),
+        object: "table users".into(),
+        keeper: Keeper::Table { table: "users".into(), keep_database: "k".into(), keep_table: "u".into() },
+        rows: 3,
+        checksum: "c".into(),
+    };
+    twice(&proxy, || database.note_connection(&held, 0, 42)).await;
+    twice(&proxy, || database.intent(&held, 0, &key)).await;
+    twice(&proxy, || database.keep(&held, 0, &kept)).await;
+    twice(&proxy, || database.done(&held, 0, &key, 3)).await;
+    twice(&proxy, || database.restored(&held, kept.id)).await;
+    assert_eq!(shop.count("SELECT COUNT(*) FROM job_statements WHERE done_at IS NOT NULL").await, 1);
+    assert_eq!(shop.count("SELECT COUNT(*) FROM preservations WHERE state = 'restored'").await, 1);
+    shop.assert_gapless(held.job).await;
+}

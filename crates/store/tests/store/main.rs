@@ -1,0 +1,22 @@
+//! The store on a real MariaDB: every query is run at least once, and its promises are held to.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test itself does")]
+
+mod audit;
+mod data;
+mod ending;
+mod environments;
+mod events;
+mod fencing;
+mod idempotency;
+mod known_good;
+mod lost_answers;
+mod outage;
+mod pages;
+mod queueing;
+mod releases;
+mod rescuing;
+mod resolving;
+mod schema;
+mod support;
+mod tokens;

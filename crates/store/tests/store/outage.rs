@@ -1,0 +1,84 @@
+//! The database is killed, read-only, or cut off.
+
+use std::time::Duration;
+
+use backout_store::{Database, Error, JobQuery};
+use domain::ids::WorkerId;
+use domain::step::{StepEvent, StepState};
+use saga::{Journal, JournalError, StepNote};
+use testkit::{ChaosProxy, MariaDb, eventually};
+
+use crate::support::{Shop, cursor, fresh_url, settings};
+
+#[tokio::test]
+async fn a_killed_database_is_unavailable_and_serves_again_by_itself_once_it_is_back() {
+    let server = MariaDb::start().unwrap();
+    let url = server.url(&server.create_database("store").unwrap());
+    let shop = Shop::open_at(&url).await;
+    let held = shop.claimed().await;
+    let mut heart = shop.database.heart().await.unwrap();
+    server.server().kill9().unwrap();
+    let query = JobQuery::default();
+    let page = cursor(None, 10);
+    let (ping, jobs, claim, step, assert_held, beat, open) = tokio::join!(
+        shop.database.ping(),
+        shop.database.jobs(&query, &page),
+        shop.database.claim(WorkerId::generate(), 1),
+        shop.database.step(&held, 0, StepEvent::Start, StepNote::default()),
+        shop.database.assert_held(&held),
+        heart.beat(held.worker),
+        async { Database::open(&settings(url.clone())).await },
+    );
+    for error in [ping.err(), jobs.err(), claim.err(), beat.err(), open.err()] {
+        assert!(error.as_ref().is_some_and(Error::is_unavailable), "{error:?}");
+    }
+    for error in [step.err(), assert_held.err()] {
+        assert!(matches!(error, Some(JournalError::Unavailable(_))), "{error:?}");
+    }
+    server.restart().unwrap();
+    shop.database.ping().await.unwrap();
+    assert_eq!(shop.step(&held, 0, StepEvent::Start).await, StepState::Started);
+    shop.assert_gapless(held.job).await;
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_unavailable_for_writes_and_still_reads() {
+    let server = MariaDb::start().unwrap();
+    let name = server.create_database("store").unwrap();
+    // A user without the privilege to write to a read-only server.
+    server.execute("CREATE USER plain@`127.0.0.1` IDENTIFIED BY 'plain'").unwrap();
+    server.execute(&format!("GRANT ALL ON `{name}`.* TO plain@`127.0.0.1`")).unwrap();
+    let shop = Shop::open_at(&format!("mariadb://plain:plain@127.0.0.1:{}/{name}", server.port())).await;
+    let held = shop.claimed().await;
+    server.execute("SET GLOBAL read_only = 1").unwrap();
+    let step = shop.database.step(&held, 0, StepEvent::Start, StepNote::default()).await;
+    assert!(matches!(step, Err(JournalError::Unavailable(_))), "{step:?}");
+    let claim = shop.database.claim(WorkerId::generate(), 1).await;
+    assert!(claim.is_ok_and(|claimed| claimed.is_empty()), "an empty queue needs no write");
+    let touch = shop.database.expire_keys().await;
+    assert!(touch.as_ref().is_err_and(Error::is_unavailable), "{touch:?}");
+    shop.database.job_view(held.job).await.unwrap();
+    server.execute("SET GLOBAL read_only = 0").unwrap();
+    shop.step(&held, 0, StepEvent::Start).await;
+    shop.assert_gapless(held.job).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_cut_off_is_unavailable_and_works_again_once_it_is_reached() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let server = testkit::shared_mariadb();
+    let proxy = ChaosProxy::start(server.address()).await.unwrap();
+    let port = proxy.address().unwrap().port();
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+    let database = Database::connect(&settings(through)).unwrap();
+    database.ping().await.unwrap();
+    proxy.refuse();
+    let cut = database.ping().await;
+    assert!(cut.as_ref().is_err_and(Error::is_unavailable), "{cut:?}");
+    proxy.pass();
+    eventually(Duration::from_secs(10), || async { database.ping().await.is_ok() }).await.unwrap();
+    shop.database.close().await;
+    let closed = shop.database.ping().await;
+    assert!(closed.as_ref().is_err_and(Error::is_unavailable), "{closed:?}");
+}
