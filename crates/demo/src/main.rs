@@ -159,6 +159,7 @@ impl Stage<'_> {
         let status = self
             .backout
             .command(arguments)?
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
             .env("BACKOUT_APP", APP)
             .env("BACKOUT_ENV", ENVIRONMENT)
             .env("LC_ALL", language)
@@ -173,8 +174,9 @@ impl Stage<'_> {
     }
 }
 
+/// As a person in the repository's folder would write it.
 fn release_file(version: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/cms-backend/releases/{version}.toml"))
+    Path::new("examples/cms-backend/releases").join(format!("{version}.toml"))
 }
 
 fn text(path: &Path) -> Result<&str> {
