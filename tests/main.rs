@@ -5,6 +5,8 @@ mod api;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod support;

@@ -29,3 +29,33 @@ impl Sentence {
         i18n::text(language, self.key, self.params.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    fn keys_in(path: &Path, keys: &mut BTreeSet<String>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                keys_in(&entry.unwrap().path(), keys);
+            }
+            return;
+        }
+        let code = std::fs::read_to_string(path).unwrap();
+        let texts = code.split('"').skip(1).filter_map(|text| text.strip_prefix("serve."));
+        keys.extend(texts.filter(|key| !key.is_empty() && !key.contains([' ', '\n'])).map(str::to_owned));
+    }
+
+    #[test]
+    fn every_sentence_of_the_service_exists_and_none_is_left_over() {
+        let mut said = BTreeSet::new();
+        keys_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut said);
+        let lines = include_str!("../../i18n/locales/en.yml").lines().skip_while(|line| *line != "serve:").skip(1);
+        let there: BTreeSet<String> = lines
+            .take_while(|line| line.starts_with(' '))
+            .filter_map(|line| Some(line.trim().split_once(':')?.0.to_owned()))
+            .collect();
+        assert_eq!(said, there);
+    }
+}

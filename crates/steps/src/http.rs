@@ -65,25 +65,28 @@ pub(crate) async fn wait_for_answer(
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut tries = 0;
+    let mut last = "nothing".to_owned();
     loop {
-        let left = within.saturating_sub(start.elapsed());
+        let limit = within.saturating_sub(start.elapsed()).clamp(FIRST_PAUSE, ANSWER_TIME);
         tries += 1;
-        let answer = client.get(url).timeout(left.min(ANSWER_TIME).max(FIRST_PAUSE)).send().await;
-        let last = match answer.map(|answer| answer.status().as_u16()) {
+        match client.get(url).timeout(limit).send().await.map(|answer| answer.status().as_u16()) {
             // Looked at after the answer, so that an answer counts only if the container was there for it.
             Ok(status) if is_good(status) => match require_alive(host, container).await {
                 Ok(()) => return Ok(Answered { tries, waited: start.elapsed() }),
-                Err(error) => transient_message(error)?,
+                Err(error) => last = transient_message(error)?,
             },
             Ok(status) => {
                 check_alive(host, container).await?;
-                format!("it answered with status {status}")
+                last = format!("it answered with status {status}");
             }
             Err(error) => {
                 check_alive(host, container).await?;
-                reason(error)
+                // A last try that was cut short says less than the one before it.
+                if !error.is_timeout() || limit == ANSWER_TIME || tries == 1 {
+                    last = reason(error);
+                }
             }
-        };
+        }
         if start.elapsed() + pause >= within {
             return Err(StepError::permanent(format!(
                 "{url} gave no good answer within {} s ({tries} tries); at last: {last}; {}",

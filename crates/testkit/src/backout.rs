@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Launch;
-use crate::{ReservedPort, Scratch, Server, blocking, wait};
+use crate::{ReservedPort, Scratch, Server, blocking, process, wait};
 
 /// The first start installs a private database server.
 const START_WAIT: Duration = Duration::from_mins(1);
@@ -97,6 +97,14 @@ impl Backout {
             rest.split_once('\n').map(|(token, _)| token.to_owned())
         });
         printed.with_context(|| format!("`backout serve` printed no token\n{}", self.server.log_tail()))
+    }
+}
+
+impl Drop for Backout {
+    fn drop(&mut self) {
+        // A killed service leaves its private database server behind, to be adopted by the next one.
+        let _ = self.server.kill9();
+        process::kill_all_of(self.scratch.path());
     }
 }
 

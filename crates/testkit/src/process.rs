@@ -210,6 +210,20 @@ impl Drop for Server {
     }
 }
 
+/// Kills every process whose command line names something below `directory`: what a killed program had started
+/// itself and left running.
+pub(crate) fn kill_all_of(directory: &Path) {
+    let directory = directory.to_string_lossy();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if pid != std::process::id() && String::from_utf8_lossy(&command).contains(directory.as_ref()) {
+            // It may have ended by itself meanwhile.
+            let _ = signal(pid, Signal::KILL);
+        }
+    }
+}
+
 /// Whether a process with this id runs; a zombie does not.
 pub fn is_alive(pid: u32) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))

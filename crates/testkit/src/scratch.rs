@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use crate::process;
+
 const OWNER: &str = "owner.lock";
 
 /// A private directory that is removed on drop, or later by another test process.
@@ -35,6 +37,7 @@ impl Scratch {
         let owner = lock(&directory.path().join(OWNER))?;
         drop(guard);
         for (orphan, _owner) in orphans {
+            process::kill_all_of(&orphan);
             remove_cgroups(&orphan);
             // Another sweep may be at it, or the orphan's server may still be dying: the next sweep
             // removes what is left.

@@ -10,8 +10,7 @@ use tokio::process::Command;
 use super::error::{Error, Result};
 
 /// Where programs live; the `PATH` of ordinary users does not name the folders of servers.
-const MORE_FOLDERS: [&str; 6] =
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const MORE_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const VERSION_WAIT: Duration = Duration::from_secs(20);
 const NEEDED: (u32, u32) = (10, 6);
 const NEEDED_TEXT: &str = "10.6";

@@ -57,7 +57,7 @@ async fn a_service_in_a_restart_loop_is_told_at_once() {
 async fn a_service_that_never_answers_well_is_told_with_its_last_answer() {
     let world = World::new().await;
     run(&world, &[("STATUS", "503")], "no").await;
-    let error = check(&world, 1).await.run(&world.cx(3)).await.unwrap_err();
+    let error = check(&world, 3).await.run(&world.cx(3)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.contains("status 503"), "{error}");
 }
