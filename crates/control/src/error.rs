@@ -15,11 +15,11 @@ pub struct Error {
     /// What happened, to what, and why; goes to the caller.
     pub detail: String,
     /// The command or call that mends it.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// What forbids a plan.
-    pub findings: Vec<Finding>,
+    pub findings: Box<[Finding]>,
     /// Fields with values that cannot be accepted.
-    pub fields: Vec<FieldError>,
+    pub fields: Box<[FieldError]>,
     /// The job that holds the environment.
     pub lock_holder: Option<JobId>,
     /// When to try again, seconds.
@@ -39,8 +39,8 @@ impl Error {
             problem,
             detail: detail.into(),
             hint: None,
-            findings: Vec::new(),
-            fields: Vec::new(),
+            findings: Box::default(),
+            fields: Box::default(),
             lock_holder: None,
             retry_after: None,
             cause: None,
@@ -50,7 +50,7 @@ impl Error {
     /// The same error with the command or call that mends it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(hint.into().into_boxed_str());
         self
     }
 
@@ -62,7 +62,7 @@ impl Error {
     /// Fields that cannot be accepted.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
         let detail = fields.iter().map(|field| format!("{} {}", field.field, field.message)).collect::<Vec<_>>();
-        Self { fields, ..Self::new(ProblemType::InvalidField, detail.join("; ")) }
+        Self { fields: fields.into(), ..Self::new(ProblemType::InvalidField, detail.join("; ")) }
     }
 
     /// A plan with blockers.

@@ -175,6 +175,7 @@ fn gone(what: &str, name: &str) -> StepError {
         .with_hint("backout env set, with what the plan needs")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn from_store(error: store::Error) -> StepError {
     if error.is_unavailable() {
         StepError::transient(error.to_string())

@@ -34,10 +34,10 @@ impl Control {
         caller.require(permission::ROLLBACK_REQUEST)?;
         if request.target.is_none() && request.expected_current.is_none() {
             return Err(Error {
-                fields: vec![FieldError {
+                fields: Box::new([FieldError {
                     field: "expected_current".into(),
                     message: "is needed where no target is named, so that the second of two people does not go one release further back".into(),
-                }],
+                }]),
                 ..Error::new(ProblemType::InvalidField, "expected_current is needed where no target is named")
             }
             .with_hint(format!("backout status --app {application}")));

@@ -67,8 +67,12 @@ impl Control {
         if self.database().has_tokens().await? {
             return Ok(None);
         }
-        let new = NewToken { name: "admin".into(), permissions: vec![permission::ALL.into()], expires_at: None };
-        self.mint("first start", &new).await.map(Some)
+        self.mint("first start", &admin()).await.map(Some)
+    }
+
+    /// Another administrator's token, for whoever may read the data directory and lost the first one.
+    pub async fn another_admin_token(&self) -> Result<MintedToken> {
+        self.mint("admin command", &admin()).await
     }
 
     /// Tokens that are not revoked.
@@ -90,6 +94,10 @@ impl Control {
             self.database().insert_token(actor, TokenId::generate(), new, &secret[..SHOWN], &hash(&secret)).await?;
         Ok(MintedToken { token, secret })
     }
+}
+
+fn admin() -> NewToken {
+    NewToken { name: "admin".into(), permissions: vec![permission::ALL.into()], expires_at: None }
 }
 
 /// A token has 256 random bits, so a plain hash keeps it as well as a slow one would.

@@ -74,7 +74,7 @@ async fn a_failure_has_the_envelope_and_names_the_request() {
 async fn title_message_and_findings_are_in_the_callers_language() {
     async fn blocked() -> Answered {
         let mut error = control::Error::new(ProblemType::PlanBlocked, "blocked");
-        error.findings = vec![Finding::new(Code::HostUnreachable, [("host", "local"), ("reason", "refused")])];
+        error.findings = Box::new([Finding::new(Code::HostUnreachable, [("host", "local"), ("reason", "refused")])]);
         Err(Failure::from(error))
     }
     let router = Router::new().route("/", get(blocked));

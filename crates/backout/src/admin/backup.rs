@@ -10,8 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::archive::{self, Dump};
 use super::print;
-use crate::data_directory::{self, DataDirectory};
-use crate::database::{self, Server};
+use crate::database::Server;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, KeyFile};
 use crate::sentence::Sentence;
@@ -21,13 +20,7 @@ const WITHIN: Duration = Duration::from_hours(1);
 
 /// Makes a backup and prints where it is.
 pub(super) async fn run(settings: &Settings, to: &Path, language: Language) -> Result<()> {
-    let opened = DataDirectory::open(&settings.data_directory, database::sharing(settings));
-    let (server, directory) = match opened {
-        Ok(directory) => (Server::start(settings, &directory).await?, Some(directory)),
-        // The service runs: its server answers us too.
-        Err(data_directory::Error::Held { .. }) => (Server::of_another_process(settings)?, None),
-        Err(error) => return Err(error.into()),
-    };
+    let (server, directory) = super::reach(settings).await?;
     let written = backed_up(settings, &server, to).await;
     server.stop().await;
     drop(directory);

@@ -3,12 +3,15 @@
 mod archive;
 mod backup;
 mod restore;
+mod token;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use i18n::Language;
 
+use crate::data_directory::{self, DataDirectory};
+use crate::database::{self, Server};
 use crate::failure::{Failure, Result};
 use crate::serve::runtime;
 use crate::settings::{CommandLine, Flags, Settings, Surroundings};
@@ -21,6 +24,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Put control database and keys back from such a file; the service must not run
     Restore(RestoreArgs),
+    /// Make another administrator's token, when the first one is lost; the service may run
+    Token(TokenArgs),
 }
 
 #[derive(Debug, Args)]
@@ -44,12 +49,19 @@ pub(crate) struct RestoreArgs {
     force: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    flags: Flags,
+}
+
 impl Command {
     /// Runs it to its end and prints what it did.
     pub(crate) fn run(&self, surroundings: &Surroundings, language: Language) -> Result<()> {
         let flags = match self {
             Self::Backup(args) => &args.flags,
             Self::Restore(args) => &args.flags,
+            Self::Token(args) => &args.flags,
         };
         let line = CommandLine { flags: Some(flags), ..CommandLine::default() };
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
@@ -58,8 +70,19 @@ impl Command {
             match self {
                 Self::Backup(args) => backup::run(&settings, &args.to, language).await,
                 Self::Restore(args) => restore::run(&settings, &args.file, args.force, language).await,
+                Self::Token(_) => token::run(&settings, language).await,
             }
         })
+    }
+}
+
+/// The control database's server: ours to start, or that of a service that runs.
+async fn reach(settings: &Settings) -> Result<(Server, Option<DataDirectory>)> {
+    match DataDirectory::open(&settings.data_directory, database::sharing(settings)) {
+        Ok(directory) => Ok((Server::start(settings, &directory).await?, Some(directory))),
+        // The service runs: its server answers us too.
+        Err(data_directory::Error::Held { .. }) => Ok((Server::of_another_process(settings)?, None)),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use domain::deployment::DeploymentKind;
 use domain::job::JobState;
 use domain::view::{JobView, Measurements};
 use i18n::{Language, job_state, text};
@@ -33,18 +34,20 @@ pub(crate) fn outcome(language: Language, job: &JobView) -> String {
         }
     }
     if let Some(measured) = &job.measurements {
-        told.push_str(&measurements(language, measured));
+        told.push_str(&measurements(language, job.kind, measured));
     }
     told
 }
 
-fn measurements(language: Language, measured: &Measurements) -> String {
+fn measurements(language: Language, kind: DeploymentKind, measured: &Measurements) -> String {
     let mut told = String::new();
     let mut add = |key: &str, value: String| {
         let _ = writeln!(told, "  {}", text(language, key, [("value", value.as_str())]));
     };
+    // Only going back is a recovery.
+    let verified = if kind == DeploymentKind::Rollback { "cli.measured-recovery" } else { "cli.measured-verified" };
     let times = [
-        ("cli.measured-recovery", measured.recovery_ms),
+        (verified, measured.recovery_ms),
         ("cli.measured-downtime", measured.downtime_ms),
         ("cli.measured-backup-age", measured.backup_age_ms),
     ];
