@@ -1,9 +1,10 @@
 -- The control plane's own schema. Keys are UUIDv7 in BINARY(16), times DATETIME(6) in UTC, states are words with a CHECK.
+-- What a caller's text is compared with is utf8mb4: MariaDB refuses to compare an ASCII column with, say, Chinese.
 -- Every statement can be repeated: a migration that died half way is run again from its first line.
 
 CREATE TABLE IF NOT EXISTS applications (
   id BINARY(16) NOT NULL PRIMARY KEY,
-  name VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  name VARCHAR(63) NOT NULL,
   description TEXT NOT NULL,
   created_at DATETIME(6) NOT NULL,
   UNIQUE KEY applications_name (name)
@@ -12,7 +13,7 @@ CREATE TABLE IF NOT EXISTS applications (
 CREATE TABLE IF NOT EXISTS environments (
   id BINARY(16) NOT NULL PRIMARY KEY,
   application_id BINARY(16) NOT NULL,
-  name VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  name VARCHAR(63) NOT NULL,
   spec JSON NOT NULL,
   revision BIGINT UNSIGNED NOT NULL DEFAULT 1,
   current_deployment_id BINARY(16) NULL,
@@ -40,9 +41,9 @@ CREATE TABLE IF NOT EXISTS port_reservations (
 CREATE TABLE IF NOT EXISTS releases (
   id BINARY(16) NOT NULL PRIMARY KEY,
   application_id BINARY(16) NOT NULL,
-  version VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  sort_key VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  series VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  version VARCHAR(64) NOT NULL,
+  sort_key VARCHAR(255) NOT NULL,
+  series VARCHAR(64) NOT NULL,
   kind VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   notes TEXT NOT NULL,
   notes_zh TEXT NOT NULL,

@@ -14,6 +14,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, sql: include_str!("../../../migrations/0001_control_plane.sql") }];
 
+/// Together with the database's name: locks belong to the whole server.
 const LOCK: &str = "backout_schema";
 /// A second process that starts meanwhile waits this long, seconds. Never negative: MariaDB answers NULL
 /// to a negative wait, and then nobody holds the lock.
@@ -29,7 +30,7 @@ pub(crate) async fn run(database: &Database) -> Result<()> {
 }
 
 async fn locked(connection: &mut MySqlConnection) -> Result<()> {
-    let got: Option<i64> = sqlx::query_scalar("SELECT CAST(GET_LOCK(?, ?) AS SIGNED)")
+    let got: Option<i64> = sqlx::query_scalar("SELECT CAST(GET_LOCK(CONCAT(DATABASE(), '/', ?), ?) AS SIGNED)")
         .bind(LOCK)
         .bind(LOCK_WAIT_SECONDS)
         .fetch_one(&mut *connection)

@@ -196,15 +196,14 @@ impl Database {
         let search = query.search.as_deref().map(|text| format!("%{}%", escape_like(text)));
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "{COLUMNS} WHERE application_id = ? AND (? IS NULL OR sort_key < ?) AND (? IS NULL OR series = ?) \
-             AND (? IS NULL OR version LIKE ? OR notes LIKE ? OR notes_zh LIKE ?) ORDER BY sort_key DESC LIMIT ?"
+             AND (? IS NULL OR CONCAT_WS('\\n', version, notes, notes_zh) COLLATE utf8mb4_unicode_520_ci LIKE ?) \
+             ORDER BY sort_key DESC LIMIT ?"
         )))
         .bind(application.0)
         .bind(cursor.after.as_deref())
         .bind(cursor.after.as_deref())
         .bind(query.series.as_deref())
         .bind(query.series.as_deref())
-        .bind(search.as_deref())
-        .bind(search.as_deref())
         .bind(search.as_deref())
         .bind(search.as_deref())
         .bind(cursor.fetch())

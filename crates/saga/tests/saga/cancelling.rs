@@ -41,8 +41,10 @@ async fn a_job_called_off_between_steps_is_undone() {
 async fn a_job_called_off_inside_a_step_that_can_stop_is_undone() {
     let case = Case::new(&chain(), 3);
     case.world.on_run(1, [Act::WaitForStop]);
+    let begun = tokio::time::Instant::now();
     assert_eq!(cancelled_after(&case, Duration::from_secs(3)).await, Life::rests(JobState::Undone));
     case.assert_as_before();
+    assert!(begun.elapsed() < Duration::from_secs(10), "it did not wait for the deadline");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,11 +10,11 @@ use domain::step::{StepEvent, StepState};
 use saga::{Held, JobNote, Journal, JournalError, Keeper, Preservation, StatementJournal, StatementKey, StepNote};
 use testkit::ChaosProxy;
 
-use crate::support::{Shop, fresh_url, settings};
+use crate::support::{Shop, fresh_url, server, settings};
 
 /// A second way to the same database, through a proxy that can lose the answer to a commit.
 async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
-    let server = testkit::shared_mariadb();
+    let server = server();
     let proxy = ChaosProxy::start(server.address()).await.unwrap();
     let port = |number: u16| format!(":{number}/");
     let url = url.replace(&port(server.port()), &port(proxy.address().unwrap().port()));
@@ -28,8 +28,10 @@ where
     Fut: Future<Output = Result<T, JournalError>>,
     T: std::fmt::Debug,
 {
-    proxy.reset_reply_to(b"COMMIT");
+    // The statement as it is sent: a byte that says query, then its text.
+    proxy.reset_reply_to(b"\x03COMMIT");
     let lost = call().await;
+    proxy.held().await;
     assert!(matches!(lost, Err(JournalError::Unavailable(_))), "{lost:?}");
     proxy.pass();
     call().await.unwrap()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backout_store::{Error, Registered, ReleaseQuery};
+use backout_store::{Error, Registered, ReleaseQuery, StoredMigration};
 use domain::ids::{MigrationId, ReleaseId};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ async fn scripts_that_were_tampered_with_are_noticed() {
     shop.register(full("v0.8.2")).await;
     shop.execute("UPDATE migrations SET up = 'DROP DATABASE production' WHERE version = '001'").await;
     let all = shop.database.migrations(shop.application).await.unwrap();
-    assert_eq!(all.iter().map(|migration| migration.is_intact()).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(all.iter().map(StoredMigration::is_intact).collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test]
