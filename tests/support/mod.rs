@@ -1,19 +1,27 @@
 //! An environment of the example application under one Backout, as CI and people would set it up.
 
+mod proxied;
+pub(crate) mod table_in_use;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use client::{Client, Error, Settings};
 use domain::ids::JobId;
 use domain::job::JobState;
 use domain::plan::Plan;
 use domain::release::ReleaseSpec;
-use domain::view::{DeployRequest, JobView, NewApplication, NewEnvironment, RollbackRequest};
+use domain::ledger::Direction;
+use domain::view::{DeployRequest, JobEventView, JobView, NewApplication, NewEnvironment, RollbackRequest};
+use futures::StreamExt;
 use serde_json::{Value, json};
 use testkit::{Backout, Site, World};
+
+pub(crate) use self::proxied::Proxied;
+pub(crate) use self::table_in_use::TableInUse;
 
 pub(crate) const ENVIRONMENT: &str = "production";
 /// Longer than any job of these tests takes on a busy machine.
@@ -121,6 +129,36 @@ impl Scene {
         .await
     }
 
+    /// Waits for the job's first event, old or new, that is the wanted one.
+    pub(crate) async fn event(&self, job: JobId, wanted: impl Fn(&JobEventView) -> bool) -> Result<JobEventView> {
+        let mut events = self.client.job_events(job, 0);
+        let look = async {
+            while let Some(event) = events.next().await {
+                let event = event?;
+                if wanted(&event) {
+                    return Ok(event);
+                }
+            }
+            bail!("the job rests, and what was waited for did not happen")
+        };
+        tokio::time::timeout(JOB_WAIT, look).await.context("the event did not come in time")?
+    }
+
+    /// Waits until the step that has this name, and works on this data store if one is named, gets into `state`.
+    pub(crate) async fn step(&self, job: &JobView, step: &str, state: &str) -> Result<JobEventView> {
+        let job = self.client.get_job(job.id).await?;
+        let (name, store) = step.split_once(' ').unwrap_or((step, ""));
+        let found = job.steps.iter().find(|one| one.name == name && one.subject.contains(store));
+        let id = found.with_context(|| format!("the plan has no step {step}"))?.id;
+        self.event(job.id, |event| event.kind == "step" && event.step == Some(id) && event.data["state"] == state).await
+    }
+
+    /// How often the down script of the second factor is in the ledger.
+    pub(crate) async fn downs(&self) -> Result<usize> {
+        let ledger = self.client.get_ledger(&self.app, ENVIRONMENT, "main").await?;
+        Ok(ledger.rows.iter().filter(|row| row.direction == Direction::Down && row.version == "20250110001").count())
+    }
+
     async fn succeeded(&self, job: JobId) -> Result<JobView> {
         let job = self.rested(job).await?;
         ensure!(job.state == JobState::Succeeded, "job is {:?}: {:?}", job.state, job.error);
@@ -223,4 +261,9 @@ pub(crate) fn problem<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, Str
         Err(Error::Problem(problem)) => (problem.status, problem.kind.clone()),
         other => panic!("a refusal was expected, not {other:?}"),
     }
+}
+
+/// Whether the long tests were asked for, by `make chaos`.
+pub(crate) fn is_chaos() -> bool {
+    std::env::var_os("BACKOUT_TEST_CHAOS").is_some_and(|value| !value.is_empty())
 }

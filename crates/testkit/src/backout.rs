@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Launch;
-use crate::{ReservedPort, Scratch, Server, blocking, process, wait};
+use crate::{ReservedPort, Scratch, Server, blocking, process, unique_name, wait};
 
 /// The first start installs a private database server.
 const START_WAIT: Duration = Duration::from_mins(1);
@@ -19,26 +19,43 @@ pub struct Backout {
     server: Server,
     scratch: Scratch,
     port: ReservedPort,
+    environment: Vec<(String, String)>,
     token: String,
 }
 
 impl Backout {
     /// Starts it with the embedded database, and with these variables in its environment besides.
     pub fn serve(environment: &[(&str, &str)]) -> Result<Self> {
+        Self::start(&[], environment)
+    }
+
+    /// Starts it without a worker; `environment` names the control database. See [`Backout::worker`].
+    pub fn serve_without_worker(environment: &[(&str, &str)]) -> Result<Self> {
+        Self::start(&["--no-worker"], environment)
+    }
+
+    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let scratch = Scratch::new("backout")?;
         let port = ReservedPort::new()?;
-        let mut launch = Launch::new(binary()?, scratch.path().join("serve.log"))
-            .arg("serve")
-            .env("BACKOUT_DATA_DIRECTORY", scratch.path().join("data"))
-            .env("BACKOUT_LISTEN", port.address().to_string())
-            .env("LC_ALL", "C");
-        for (name, value) in environment {
-            launch = launch.env(name, value);
-        }
-        let mut backout = Self { server: Server::spawn(launch)?, scratch, port, token: String::new() };
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let launch = launch(&scratch, "serve", &environment)?
+            .args(arguments)
+            .env("BACKOUT_LISTEN", port.address().to_string());
+        let mut backout = Self { server: Server::spawn(launch)?, scratch, port, environment, token: String::new() };
         backout.wait_ready()?;
         backout.token = backout.printed_token()?;
         Ok(backout)
+    }
+
+    /// A further process, `backout worker`, on the same data directory and control database.
+    pub fn worker(&self) -> Result<Server> {
+        let worker = Server::spawn(launch(&self.scratch, "worker", &self.environment)?)?;
+        worker.wait_ready(START_WAIT, || {
+            let log = std::fs::read_to_string(worker.log())?;
+            if log.contains("worker started") { Ok(()) } else { bail!("it has not registered yet") }
+        })?;
+        Ok(worker)
     }
 
     /// Starts it again on the same data directory after [`Server::kill9`] or a stop.
@@ -106,6 +123,19 @@ impl Drop for Backout {
         let _ = self.server.kill9();
         process::kill_all_of(self.scratch.path());
     }
+}
+
+/// `backout <command>` on the data directory in `scratch`, with a log of its own.
+fn launch(scratch: &Scratch, command: &str, environment: &[(String, String)]) -> Result<Launch> {
+    let log = scratch.path().join(format!("{}.log", unique_name(command)));
+    let mut launch = Launch::new(binary()?, log)
+        .arg(command)
+        .env("BACKOUT_DATA_DIRECTORY", scratch.path().join("data"))
+        .env("LC_ALL", "C");
+    for (name, value) in environment {
+        launch = launch.env(name, value);
+    }
+    Ok(launch)
 }
 
 /// The binary of the profile that this program was built with.

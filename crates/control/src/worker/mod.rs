@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::WorkerId;
+use domain::job::JobEvent;
 use domain::problem::ProblemType;
-use saga::{Abandoned, Held, Journal, Outcome};
+use saga::{Abandoned, Held, JobNote, Journal, JournalError, Outcome, StepError};
 use store::WorkerRow;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -155,11 +156,27 @@ impl Runner {
                 // We hold it still: whoever else could go on needs the same database.
                 Err(Abandoned::Journal(error)) => {
                     tracing::error!(job.id = %held.job, %error, "journal failed; the job goes on when it answers");
+                    if !matches!(error, JournalError::Unavailable(_)) && self.give_to_a_person(&held, &error).await {
+                        break;
+                    }
                     tokio::select! {
                         () = tokio::time::sleep(JOURNAL_PAUSE) => {}
                         () = self.stop.cancelled() => break,
                     }
                 }
+            }
+        }
+    }
+
+    /// Trying again would meet the same wall: the job is stuck and says why. `false` if even that cannot be written.
+    async fn give_to_a_person(&self, held: &Held, error: &JournalError) -> bool {
+        let error = StepError::permanent(format!("the job's journal cannot be continued: {error}"));
+        let note = JobNote { step: None, error: Some(error.with_hint(format!("backout job watch {}", held.job))) };
+        match self.journal.job(held, JobEvent::GotStuck, note).await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(job.id = %held.job, %error, "job could not be marked as stuck");
+                false
             }
         }
     }
