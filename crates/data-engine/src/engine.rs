@@ -13,6 +13,7 @@ use crate::{mariadb, mongodb};
 
 /// The data store that is worked on.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a step, and it is not moved about")]
 pub enum DataTarget {
     /// MariaDB 10.6 or newer.
     MariaDb(driver_mariadb::Target),
@@ -100,12 +101,7 @@ impl DataEngine {
     ///
     /// # Errors
     /// As [`DataEngine::migrate`].
-    pub async fn undo(
-        &self,
-        cx: &StepContext,
-        direction: Direction,
-        migrations: &[Scripts],
-    ) -> Result<(), StepError> {
+    pub async fn undo(&self, cx: &StepContext, direction: Direction, migrations: &[Scripts]) -> Result<(), StepError> {
         match &self.target {
             DataTarget::MariaDb(target) => mariadb::undo(self, target, cx, direction, migrations).await,
             DataTarget::MongoDb(target) => mongodb::undo(self, target, cx, direction, migrations).await,

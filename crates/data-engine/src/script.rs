@@ -25,9 +25,8 @@ impl<'a> Script<'a> {
             Direction::Up => (Some(scripts.up.as_str()), Some(reference.up_sha256.as_str())),
             Direction::Down => (scripts.down.as_deref(), reference.down_sha256.as_deref()),
         };
-        let missing = || {
-            StepError::permanent(format!("migration {} has no {} script", reference.version, direction.as_str()))
-        };
+        let missing =
+            || StepError::permanent(format!("migration {} has no {} script", reference.version, direction.as_str()));
         let (text, registered) = (text.ok_or_else(missing)?, registered.ok_or_else(missing)?);
         if sha256(text.as_bytes()) != registered {
             return Err(StepError::permanent(format!(

@@ -76,10 +76,9 @@ pub(crate) fn treatment(operation: &Operation) -> Treatment {
         Effect::UnsetFields { collection, filter, fields, many: true } => {
             Treatment::KeepFields { collection, filter, fields }
         }
-        Effect::UnsetFields { collection, fields, many: false, .. } => refuse(format!(
-            "fields {} of one document of {collection}; updateMany keeps them",
-            fields.join(", ")
-        )),
+        Effect::UnsetFields { collection, fields, many: false, .. } => {
+            refuse(format!("fields {} of one document of {collection}; updateMany keeps them", fields.join(", ")))
+        }
         Effect::DropCollection { collection } if !is_ledger(&collection) => Treatment::KeepCollection { collection },
         Effect::DropCollection { collection } => refuse(format!("ledger {collection}")),
         Effect::Update { collection, filter, update, .. } => match overwritten(&filter, &update) {

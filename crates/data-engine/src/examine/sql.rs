@@ -135,18 +135,17 @@ fn treatment(classified: &Classified, made: &Made) -> Treatment {
     let refuse = |reason: &str| Treatment::Refuse { reason: reason.to_owned(), destroys: Vec::new() };
     match (&classified.effect, non_atomic(classified)) {
         (Effect::DropDatabase { database }, _) => refuse_loss(format!("database {database}")),
-        (_, Some(Rewrite::Refuse { reason })) => refuse(&format!(
-            "{reason}; write it as several statements, or do it outside migrations"
-        )),
+        (_, Some(Rewrite::Refuse { reason })) => {
+            refuse(&format!("{reason}; write it as several statements, or do it outside migrations"))
+        }
         (Effect::Use { .. }, _) => refuse("USE leaves the data store's database; name the object's database instead"),
         (Effect::TransactionControl, _) => {
             refuse("each statement is a transaction of its own with its journal entry; leave transactions out")
         }
         (Effect::Lock, _) => refuse("it would disturb the lock under which migrations run; leave locks out"),
-        (
-            Effect::CreateTable { temporary: true, .. } | Effect::DropTable { temporary: true, .. },
-            _,
-        ) => refuse("a temporary table does not outlive an interruption; use an ordinary one"),
+        (Effect::CreateTable { temporary: true, .. } | Effect::DropTable { temporary: true, .. }, _) => {
+            refuse("a temporary table does not outlive an interruption; use an ordinary one")
+        }
         (Effect::Unknown { reason }, _) => Treatment::Unknown(reason.clone()),
         (Effect::AlterTable { table, actions }, _) => altering(table, actions, made),
         (Effect::DropTable { tables, .. }, _) => match &tables[..] {

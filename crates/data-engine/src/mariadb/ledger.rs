@@ -71,12 +71,12 @@ impl Run {
         if self.book.progress(end)? == Progress::Done {
             return Ok(());
         }
-        self.book.intent(end).await?;
-        self.assert_lock().await?;
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
             self.assert_as_before_up(script, &after).await?;
         }
+        self.assert_lock().await?;
+        self.book.intent(end).await?;
         let ledger = Ledger::new(&self.database);
         match script.direction {
             Direction::Up => {

@@ -25,7 +25,12 @@ pub(crate) struct Counts {
 impl Run {
     pub(crate) async fn create_markers(&mut self) -> Result<(), StepError> {
         let table = self.own(TABLE).quoted();
-        if self.session.table_exists(driver_mariadb::ObjectRef::new(&self.database, TABLE)).await.map_err(Error::from)? {
+        if self
+            .session
+            .table_exists(driver_mariadb::ObjectRef::new(&self.database, TABLE))
+            .await
+            .map_err(Error::from)?
+        {
             return Ok(());
         }
         self.execute(&format!(
@@ -88,14 +93,21 @@ impl Run {
     }
 
     /// What a schema was, by the hash of its fingerprint, so that a difference can be named later.
-    pub(crate) async fn remember_schema(&mut self, sha256: &str, objects: &BTreeMap<String, String>) -> Result<(), StepError> {
+    pub(crate) async fn remember_schema(
+        &mut self,
+        sha256: &str,
+        objects: &BTreeMap<String, String>,
+    ) -> Result<(), StepError> {
         let text = serde_json::to_string(objects)
             .map_err(|error| StepError::permanent(format!("a fingerprint cannot be written: {error}")))?;
         self.mark(&schema_marker(sha256), 0, Some(&text)).await
     }
 
     /// What [`Run::remember_schema`] wrote.
-    pub(crate) async fn remembered_schema(&mut self, sha256: &str) -> Result<Option<BTreeMap<String, String>>, StepError> {
+    pub(crate) async fn remembered_schema(
+        &mut self,
+        sha256: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, StepError> {
         let note = self.note(&schema_marker(sha256)).await?;
         Ok(note.and_then(|text| serde_json::from_str(&text).ok()))
     }

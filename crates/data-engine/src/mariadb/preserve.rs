@@ -10,7 +10,7 @@ use super::statement::{refused, unclear};
 use crate::error::Error;
 use crate::examine::sql::Unit;
 
-/// "Access denied" to a database, and for a user.
+/// Access denied: to a database, for a user, to a table.
 const DENIED: [u16; 3] = [1044, 1045, 1142];
 /// What stands for the checksum of a table that is moved and not copied.
 const MOVED: &str = "moved";
@@ -44,17 +44,17 @@ impl Run {
         let (from, keep) = (quoted(&self.database, table), quoted(&keep_database, &keep_table));
         let all: Vec<String> = primary.iter().chain(&lost).cloned().collect();
         // The columns are still there, so a copy that is found is an unfinished one.
-        self.execute(&format!("DROP TABLE IF EXISTS {keep}")).await?;
-        self.execute(&format!(
+        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {keep}")).await?;
+        self.execute_in_keep(&format!(
             "CREATE TABLE {keep} (PRIMARY KEY ({})) ENGINE=InnoDB AS SELECT {} FROM {from} WHERE FALSE",
             list(&primary),
             list(&all)
         ))
         .await?;
-        let kept = Keep { table, from: &from, keep: &keep, keep_database: &keep_database, keep_table: &keep_table };
+        let copy = Keep { table, from: &from, into: &keep, in_database: &keep_database, in_table: &keep_table };
         let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {} WRITE", self.markers());
         self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
-        let dropped = self.copy_and_drop(plan, unit, key, &kept, &primary, &lost).await;
+        let dropped = self.copy_and_drop(plan, unit, key, &copy, &primary, &lost).await;
         // Where the connection is lost, so are its locks.
         let unlocked = self.execute("UNLOCK TABLES").await;
         let rows = dropped?;
@@ -77,11 +77,11 @@ impl Run {
         // Values that the strict mode of today would refuse are copied as they are.
         self.execute(&format!(
             "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR INSERT INTO {} ({columns}) SELECT {columns} FROM {}",
-            kept.keep, kept.from
+            kept.into, kept.from
         ))
         .await?;
         let original = self.session.checksum(kept.from, &all).await.map_err(Error::from)?;
-        let copy = self.session.checksum(kept.keep, &all).await.map_err(Error::from)?;
+        let copy = self.session.checksum(kept.into, &all).await.map_err(Error::from)?;
         if original != copy {
             return Err(StepError::permanent(format!(
                 "{}: the copy of columns {} of {} differs from them, so they are not dropped",
@@ -102,8 +102,8 @@ impl Run {
                 table: kept.table.to_owned(),
                 columns: lost.to_vec(),
                 key: primary.to_vec(),
-                keep_database: kept.keep_database.to_owned(),
-                keep_table: kept.keep_table.to_owned(),
+                keep_database: kept.in_database.to_owned(),
+                keep_table: kept.in_table.to_owned(),
             },
             rows: copy.rows,
             checksum: format!("{}/{}/{}", copy.rows, copy.sum, copy.xor),
@@ -126,18 +126,26 @@ impl Run {
         let database = self.database.clone();
         let own = ObjectRef::new(&database, table);
         let exists = self.session.table_exists(own).await.map_err(Error::from)?;
-        if !exists || self.is_pending(plan, key, |keeper| matches!(keeper, Keeper::Table { table: kept, .. } if kept == table)).await? {
+        if !exists
+            || self
+                .is_pending(plan, key, |keeper| matches!(keeper, Keeper::Table { table: kept, .. } if kept == table))
+                .await?
+        {
             return self.run_plain(plan, unit, key).await;
         }
-        let cannot =
-            |why: String| StepError::permanent(format!("{}: table {table} cannot be put aside: {why}", plan.place(unit)));
+        let cannot = |why: String| {
+            StepError::permanent(format!("{}: table {table} cannot be put aside: {why}", plan.place(unit)))
+        };
         let triggers = self.session.triggers(own).await.map_err(Error::from)?;
         if let Some(trigger) = triggers.first() {
             return Err(cannot(format!("it has trigger {}; drop that first", trigger.name)));
         }
         let referencing = self.session.referencing_foreign_keys(own).await.map_err(Error::from)?;
         if let Some(other) = referencing.first() {
-            return Err(cannot(format!("foreign key {} of {}.{} points at it", other.name, other.database, other.table)));
+            return Err(cannot(format!(
+                "foreign key {} of {}.{} points at it",
+                other.name, other.database, other.table
+            )));
         }
         let shown = self.session.show_create_table(own).await.map_err(Error::from)?;
         let counted = self.ask(&format!("SELECT COUNT(*) AS n FROM {}", own.quoted()), &[]).await?;
@@ -250,20 +258,24 @@ impl Run {
         if self.session.database_exists(&name).await.map_err(Error::from)? {
             return Ok(name);
         }
-        match self.session.execute(&format!("CREATE DATABASE IF NOT EXISTS {quoted}")).await {
-            Ok(_) => Ok(name),
-            Err(error) if error.code().is_some_and(|code| DENIED.contains(&code)) => {
-                let user = self.ask("SELECT CURRENT_USER() AS user", &[]).await?;
-                let user = user.first().and_then(|row| row.get("user")).and_then(|user| user.as_str()).unwrap_or("user@host");
-                let grantee = match user.rsplit_once('@') {
-                    Some((name, host)) => format!("'{name}'@'{host}'"),
-                    None => format!("'{user}'"),
-                };
-                Err(StepError::permanent(format!("data cannot be put aside: {error}"))
-                    .with_hint(format!("GRANT ALL PRIVILEGES ON {quoted}.* TO {grantee};")))
-            }
-            Err(error) => Err(Error::from(error).into()),
+        self.execute_in_keep(&format!("CREATE DATABASE IF NOT EXISTS {quoted}")).await?;
+        Ok(name)
+    }
+
+    /// Runs a statement that needs privileges which the application's own user may lack.
+    async fn execute_in_keep(&mut self, sql: &str) -> Result<(), StepError> {
+        let Err(error) = self.session.execute(sql).await else {
+            return Ok(());
+        };
+        if !error.code().is_some_and(|code| DENIED.contains(&code)) {
+            return Err(Error::from(error).into());
         }
+        let user = self.ask("SELECT CURRENT_USER() AS user", &[]).await?;
+        let user = user.first().and_then(|row| row.get("user")).and_then(|user| user.as_str()).unwrap_or_default();
+        let (name, host) = user.rsplit_once('@').unwrap_or((user, "%"));
+        let database = driver_mariadb::quote_identifier(&self.keep_database());
+        Err(StepError::permanent(format!("data cannot be put aside: {error}"))
+            .with_hint(format!("GRANT ALL PRIVILEGES ON {database}.* TO '{name}'@'{host}';")))
     }
 
     fn keep_name(&self, plan: &Plan<'_>, key: &StatementKey, table: &str) -> String {
@@ -273,11 +285,13 @@ impl Run {
 
 /// A copy, and what it is of.
 struct Keep<'a> {
+    /// The table, and quoted in its database.
     table: &'a str,
     from: &'a str,
-    keep: &'a str,
-    keep_database: &'a str,
-    keep_table: &'a str,
+    /// The copy, quoted in its database, and both names alone.
+    into: &'a str,
+    in_database: &'a str,
+    in_table: &'a str,
 }
 
 /// Where the foreign keys of a moved table are noted.

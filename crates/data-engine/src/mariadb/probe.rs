@@ -244,7 +244,9 @@ async fn look_at_action(
 ) -> Result<Seen> {
     Ok(match action {
         // What one ALTER both drops and adds is there before and after.
-        AlterAction::AddColumn { column, .. } | AlterAction::DropColumn { column, .. } if exchanges_column(all, column) => {
+        AlterAction::AddColumn { column, .. } | AlterAction::DropColumn { column, .. }
+            if exchanges_column(all, column) =>
+        {
             Seen::EITHER
         }
         AlterAction::AddIndex { index: Some(index), .. } | AlterAction::DropIndex { index, .. }
@@ -296,14 +298,15 @@ async fn look_at_action(
 }
 
 fn exchanges_column(all: &[AlterAction], name: &str) -> bool {
-    let adds = |a: &AlterAction| matches!(a, AlterAction::AddColumn { column, .. } if column.eq_ignore_ascii_case(name));
-    let drops = |a: &AlterAction| matches!(a, AlterAction::DropColumn { column, .. } if column.eq_ignore_ascii_case(name));
+    let adds =
+        |a: &AlterAction| matches!(a, AlterAction::AddColumn { column, .. } if column.eq_ignore_ascii_case(name));
+    let drops =
+        |a: &AlterAction| matches!(a, AlterAction::DropColumn { column, .. } if column.eq_ignore_ascii_case(name));
     all.iter().any(adds) && all.iter().any(drops)
 }
 
 fn exchanges_index(all: &[AlterAction], name: &str) -> bool {
-    let adds =
-        |a: &AlterAction| matches!(a, AlterAction::AddIndex { index: Some(index), .. } if index.eq_ignore_ascii_case(name));
+    let adds = |a: &AlterAction| matches!(a, AlterAction::AddIndex { index: Some(index), .. } if index.eq_ignore_ascii_case(name));
     let drops = |a: &AlterAction| matches!(a, AlterAction::DropIndex { index, .. } if index.eq_ignore_ascii_case(name));
     all.iter().any(adds) && all.iter().any(drops)
 }

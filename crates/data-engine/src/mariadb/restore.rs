@@ -105,9 +105,12 @@ impl Run {
         if primary != key {
             return Err(Stays::Conflict(format!("the primary key of {table} is another one than it was")));
         }
-        let mut settings: Vec<String> = columns.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect();
+        let mut settings: Vec<String> =
+            columns.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect();
         // Bringing data back is no change that a "changed at" should show.
-        let stamps = present.iter().filter(|one| one.extra.to_ascii_lowercase().contains("on update") && !columns.contains(&one.name));
+        let stamps = present
+            .iter()
+            .filter(|one| one.extra.to_ascii_lowercase().contains("on update") && !columns.contains(&one.name));
         settings.extend(stamps.map(|one| format!("t.{0} = t.{0}", quote_identifier(&one.name))));
         let joined = format!("{} AS t JOIN {} AS k ON {}", own.quoted(), keep.quoted(), matching(key));
         let update = format!("{FAITHFUL} UPDATE {joined} SET {}", settings.join(", "));
@@ -138,7 +141,10 @@ impl Run {
             // Rows that the script itself put into the new table give way to what was there.
             let over: Vec<String> = columns.iter().map(|name| format!("{0} = k.{0}", quote_identifier(name))).collect();
             let joined = format!("{} AS t JOIN {} AS k ON {}", own.quoted(), keep.quoted(), matching(&primary));
-            let over = format!("{FAITHFUL} UPDATE {joined} SET {}", over.iter().map(|one| format!("t.{one}")).collect::<Vec<_>>().join(", "));
+            let over = format!(
+                "{FAITHFUL} UPDATE {joined} SET {}",
+                over.iter().map(|one| format!("t.{one}")).collect::<Vec<_>>().join(", ")
+            );
             let first = quote_identifier(&primary[0]);
             let insert = format!(
                 "{FAITHFUL} INSERT INTO {} ({names}) SELECT {} FROM {} AS k LEFT JOIN {} AS t ON {} WHERE t.{first} IS NULL",

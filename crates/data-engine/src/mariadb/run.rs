@@ -48,10 +48,8 @@ impl<'a> Plan<'a> {
 
 /// The scripts to run; an error where one of them cannot be run safely, so that none is begun.
 pub(crate) fn plans(migrations: &[Scripts], direction: Direction) -> Result<Vec<Plan<'_>>, StepError> {
-    let plans: Vec<Plan<'_>> = migrations
-        .iter()
-        .map(|scripts| Plan::of(Script::of(scripts, direction, false)?))
-        .collect::<Result<_, _>>()?;
+    let plans: Vec<Plan<'_>> =
+        migrations.iter().map(|scripts| Plan::of(Script::of(scripts, direction, false)?)).collect::<Result<_, _>>()?;
     plans.iter().try_for_each(Plan::assert_runnable)?;
     Ok(plans)
 }

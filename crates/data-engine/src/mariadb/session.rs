@@ -38,8 +38,7 @@ impl Run {
         cx.assert_held().await?;
         let lock = format!("backout_{}", target.database());
         end_orphan(engine, target, cx, &lock).await?;
-        let options =
-            SessionOptions { idle_limit: LEASE, lock_wait: LOCK_WAIT, statement_limit: STATEMENT_LIMIT };
+        let options = SessionOptions { idle_limit: LEASE, lock_wait: LOCK_WAIT, statement_limit: STATEMENT_LIMIT };
         let mut session = target.connect(&options).await.map_err(Error::from)?;
         // Noted before it can hold the lock: whoever takes over knows which connection to end.
         engine.journal.note_connection(cx.held(), cx.step(), session.connection_id()).await?;

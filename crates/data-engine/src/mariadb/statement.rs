@@ -35,14 +35,10 @@ impl Run {
 
     /// Decides about a statement whose intent is in the journal: true where it has run, which is then
     /// journalled.
-    pub(crate) async fn settle(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit,
-        key: &StatementKey,
-    ) -> Result<bool, StepError> {
+    pub(crate) async fn settle(&mut self, plan: &Plan<'_>, unit: &Unit, key: &StatementKey) -> Result<bool, StepError> {
         self.assert_lock().await?;
-        let (found, rows) = if unit.is_dml { self.look_for_marker(unit, key).await? } else { (self.look(unit, key).await?, 0) };
+        let (found, rows) =
+            if unit.is_dml { self.look_for_marker(unit, key).await? } else { (self.look(unit, key).await?, 0) };
         match found {
             Found::After => {
                 if let Treatment::KeepTable { table } = &unit.treatment {
@@ -58,16 +54,9 @@ impl Run {
     }
 
     /// Runs a statement that has not taken effect.
-    pub(crate) async fn perform(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit,
-        key: &StatementKey,
-    ) -> Result<(), StepError> {
+    pub(crate) async fn perform(&mut self, plan: &Plan<'_>, unit: &Unit, key: &StatementKey) -> Result<(), StepError> {
         match &unit.treatment {
-            Treatment::Refuse { reason, .. } => {
-                Err(StepError::permanent(format!("{}: {reason}", plan.place(unit))))
-            }
+            Treatment::Refuse { reason, .. } => Err(StepError::permanent(format!("{}: {reason}", plan.place(unit)))),
             Treatment::KeepColumns { table, columns } => self.drop_columns(plan, unit, key, table, columns).await,
             Treatment::KeepTable { table } => self.drop_table(plan, unit, key, table).await,
             Treatment::Plain | Treatment::Unknown(_) if unit.is_dml => self.change_rows(plan, unit, key).await,
@@ -167,7 +156,8 @@ impl Run {
         };
         for table in tables {
             let home = table.database.clone().unwrap_or_else(|| self.database.clone());
-            let sql = "SELECT ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
+            let sql =
+                "SELECT ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
             let rows = self.ask(sql, &[json!(home), json!(table.name)]).await?;
             let engine = rows.first().and_then(|row| row.get("engine")).and_then(|engine| engine.as_str());
             if engine.is_some_and(|engine| engine != "InnoDB") {

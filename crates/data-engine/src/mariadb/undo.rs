@@ -107,10 +107,14 @@ impl Run {
                 }
                 (false, true) => {}
                 (true, true) => {
-                    return Err(StepError::unknown(format!("table {table} was put aside as {keep}, and there is another one in its place")));
+                    return Err(StepError::unknown(format!(
+                        "table {table} was put aside as {keep}, and there is another one in its place"
+                    )));
                 }
                 (false, false) => {
-                    return Err(StepError::unknown(format!("table {table} was put aside as {keep}, and is in neither place")));
+                    return Err(StepError::unknown(format!(
+                        "table {table} was put aside as {keep}, and is in neither place"
+                    )));
                 }
             }
         }
@@ -132,7 +136,8 @@ impl Run {
         let own = ObjectRef::new(&database, table);
         let present = self.session.foreign_keys(own).await.map_err(Error::from)?;
         for clause in noted {
-            let is_it = |name: &str| clause.starts_with(&format!("CONSTRAINT {} ", driver_mariadb::quote_identifier(name)));
+            let is_it =
+                |name: &str| clause.starts_with(&format!("CONSTRAINT {} ", driver_mariadb::quote_identifier(name)));
             if !present.iter().any(|key| is_it(&key.name)) {
                 let sql = format!("ALTER TABLE {} ADD {clause}", own.quoted());
                 self.execute_patiently(&sql).await.map_err(Error::from)?;
@@ -209,8 +214,7 @@ impl Run {
                 Found::Neither(why) => return Err(unclear(back, unit, &why)),
             }
         }
-        let (text, left) =
-            reduced(&unit.text, table, actions, &missing).ok_or_else(|| unclear(back, unit, why))?;
+        let (text, left) = reduced(&unit.text, table, actions, &missing).ok_or_else(|| unclear(back, unit, why))?;
         let part = Unit {
             text,
             treatment: treatment_of_part(&unit.treatment, &left),
@@ -231,7 +235,8 @@ impl Run {
         let objects = self.remembered_schema(&before).await?.unwrap_or_default();
         let differences = driver_mariadb::Fingerprint::of(objects).diff(&now);
         let names: Vec<&str> = differences.iter().map(|one| one.object.as_str()).take(20).collect();
-        let news = json!({ "schema": "differs from before the step", "migration": forth.script.version(), "objects": names });
+        let news =
+            json!({ "schema": "differs from before the step", "migration": forth.script.version(), "objects": names });
         self.book.cx.progress(news).await
     }
 }

@@ -44,7 +44,9 @@ impl Run {
         match (ran, stopped) {
             (_, Some(error)) => Err(error),
             (Ok(_), None) => Ok(()),
-            (Err(error), None) if error.kind == ErrorKind::Stopped => Err(StepError::transient(format!("{name}: {error}"))),
+            (Err(error), None) if error.kind == ErrorKind::Stopped => {
+                Err(StepError::transient(format!("{name}: {error}")))
+            }
             (Err(error), None) => Err(StepError::permanent(format!("{name}: {error}"))),
         }
     }
@@ -81,9 +83,10 @@ impl Journalled {
         let name = script.name();
         let key = script.key(operation.index, &hash(operation));
         assert_runnable(&place(&name, operation), operation, self.run.target.database())?;
-        let progress = self.run.book.progress(&key).map_err(|_| {
-            unclear(&name, operation, "the script takes another course than before it was interrupted")
-        })?;
+        let progress =
+            self.run.book.progress(&key).map_err(|_| {
+                unclear(&name, operation, "the script takes another course than before it was interrupted")
+            })?;
         match progress {
             Progress::Done if operation.effect().is_repeatable() => {
                 self.run.perform(&name, self.undo, &key, operation).await

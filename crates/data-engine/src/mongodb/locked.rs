@@ -95,7 +95,11 @@ impl Run {
         Ok(reply["cursor"]["firstBatch"][0]["note"].as_str().map(str::to_owned))
     }
 
-    pub(super) async fn remember_schema(&self, sha256: &str, objects: &BTreeMap<String, String>) -> Result<(), StepError> {
+    pub(super) async fn remember_schema(
+        &self,
+        sha256: &str,
+        objects: &BTreeMap<String, String>,
+    ) -> Result<(), StepError> {
         let text = json!(objects).to_string();
         self.mark(&format!("schema/{sha256}"), 0, Some(&text), false).await
     }
@@ -153,8 +157,10 @@ async fn end_orphans(target: &Target, cx: &StepContext) -> Result<(), StepError>
             Err(error) if error.is_transient() => return Err(Error::from(error).into()),
             Err(_) => return Ok(()),
         };
-        let orphans: Vec<&Value> =
-            running.iter().filter(|one| one["command"]["comment"].as_str().is_some_and(|text| text.starts_with(&pattern[1..]))).collect();
+        let orphans: Vec<&Value> = running
+            .iter()
+            .filter(|one| one["command"]["comment"].as_str().is_some_and(|text| text.starts_with(&pattern[1..])))
+            .collect();
         if orphans.is_empty() {
             return Ok(());
         }

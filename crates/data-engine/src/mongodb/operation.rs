@@ -70,8 +70,7 @@ impl Run {
         self.assert_lock().await?;
         self.book.intent(key).await?;
         let comment = self.book.marker(key);
-        let ran =
-            self.target.run(&operation.command, operation.database.as_deref(), Some(&comment), OPERATION).await;
+        let ran = self.target.run(&operation.command, operation.database.as_deref(), Some(&comment), OPERATION).await;
         let reply = match ran {
             // What was to go is gone: an earlier run of this very operation took it.
             Err(error) if repeated && matches!(error.code(), Some(26 | 27)) => nothing(),

@@ -55,7 +55,10 @@ impl Run {
             }
             Effect::Insert { collection, .. } => self.look_for_documents(collection, operation).await,
             effect if effect.is_repeatable() => Ok(Found::Repeatable),
-            _ => Ok(Found::Neither(format!("{} cannot be repeated, and nothing tells whether it has run", operation.method))),
+            _ => Ok(Found::Neither(format!(
+                "{} cannot be repeated, and nothing tells whether it has run",
+                operation.method
+            ))),
         }
     }
 

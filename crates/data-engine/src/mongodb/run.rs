@@ -71,7 +71,8 @@ pub(super) fn assert_runnable(place: &str, operation: &Operation, own: &str) -> 
         return Err(StepError::permanent(format!("{place}: {reason}")));
     }
     let foreign = operation.database.as_deref().filter(|name| *name != own);
-    let is_harmless = matches!(operation.effect(), mongo_script::Effect::Read | mongo_script::Effect::RenameCollection { .. });
+    let is_harmless =
+        matches!(operation.effect(), mongo_script::Effect::Read | mongo_script::Effect::RenameCollection { .. });
     match foreign {
         Some(name) if !is_harmless => {
             Err(StepError::permanent(format!("{place}: it changes database {name}, which is not this data store's")))
@@ -179,12 +180,12 @@ impl Run {
         before: &str,
         record: bool,
     ) -> Result<(), StepError> {
-        self.book.intent(end).await?;
-        self.assert_lock().await?;
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
             self.assert_as_before_up(script, &after).await?;
         }
+        self.assert_lock().await?;
+        self.book.intent(end).await?;
         let reference = &script.scripts.reference;
         match script.direction {
             Direction::Up => {

@@ -83,20 +83,22 @@ impl Run {
         if self.book.progress(&key)? == Progress::Done || effect == Effect::Read {
             return Ok(());
         }
-        let changes_documents =
-            matches!(effect, Effect::Insert { .. } | Effect::Update { .. } | Effect::Delete { .. } | Effect::RenameFields { .. });
+        let changes_documents = matches!(
+            effect,
+            Effect::Insert { .. } | Effect::Update { .. } | Effect::Delete { .. } | Effect::RenameFields { .. }
+        );
         // Documents that a down took away came back from where they were put aside; what an up wrote into
         // them is taken back only where all of it had run.
         if changes_documents && (back.script.direction == Direction::Up || !whole) {
             return Ok(());
         }
         match self.look(operation).await? {
-            Found::After => Ok(()),
+            // Documents of which some were deleted since are left to the application.
+            Found::After | Found::Missing(_) => Ok(()),
             Found::Before | Found::Repeatable => self.perform(&name, true, &key, operation).await.map(drop),
             Found::Neither(_) if self.book.progress(&key)? == Progress::Untouched && whole => {
                 self.perform(&name, true, &key, operation).await.map(drop)
             }
-            Found::Missing(_) => Ok(()),
             Found::Neither(why) => Err(unclear(&name, operation, &why)),
         }
     }

@@ -129,7 +129,8 @@ async fn a_script_may_keep_the_ledger_itself() {
     let base = Base::new();
     let up = "CREATE TABLE IF NOT EXISTS schema_migrations (version VARCHAR(128) PRIMARY KEY);
               CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO schema_migrations (version) VALUES ('7');";
-    let down = "DROP TABLE t; DELETE FROM schema_migrations WHERE version = '7'; SELECT COUNT(*) FROM schema_migrations;";
+    let down =
+        "DROP TABLE t; DELETE FROM schema_migrations WHERE version = '7'; SELECT COUNT(*) FROM schema_migrations;";
     let migration = [scripts("7", up, down)];
     base.jobs.run(Direction::Up, &migration).await;
     assert_eq!(base.jobs.engine.applied().await.unwrap(), ["7"]);

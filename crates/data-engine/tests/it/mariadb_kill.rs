@@ -6,7 +6,7 @@ use saga::ErrorKind;
 use std::time::Duration;
 
 use crate::support::mariadb::Base;
-use crate::support::{Death, Job, at_every_death, example, scripts};
+use crate::support::{Death, Job, at_deaths, at_every_death, example, scripts};
 
 const USERS: &str = "20250103001_create_roles_permissions";
 const TWO_FACTOR: &str = "20250110001_add_2fa_columns";
@@ -66,7 +66,7 @@ async fn no_statement_runs_twice_wherever_its_worker_dies() {
     let undisturbed = fresh().await;
     undisturbed.jobs.run(Direction::Up, &migration).await;
     let expected = undisturbed.state().await;
-    at_every_death(|death| {
+    at_deaths(2, |death| {
         let (migration, expected, fresh) = (migration.clone(), expected.clone(), &fresh);
         async move {
             let base = fresh().await;
@@ -75,7 +75,11 @@ async fn no_statement_runs_twice_wherever_its_worker_dies() {
                 return false;
             }
             base.jobs.resume(job, Direction::Up, &migration).await.unwrap();
-            assert_eq!(base.rows("SELECT what, extra FROM counter ORDER BY n").await, ["one,NULL", "two,42"], "{death:?}");
+            assert_eq!(
+                base.rows("SELECT what, extra FROM counter ORDER BY n").await,
+                ["one,NULL", "two,42"],
+                "{death:?}"
+            );
             assert_eq!(base.state().await, expected, "{death:?}");
             true
         }
@@ -86,7 +90,7 @@ async fn no_statement_runs_twice_wherever_its_worker_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_tables_are_moved_once_wherever_the_worker_dies() {
     let migration = [example("mariadb", USERS, "sql")];
-    at_every_death(|death| {
+    at_deaths(3, |death| {
         let migration = migration.clone();
         async move {
             let base = Base::new();
@@ -138,7 +142,14 @@ async fn an_orphan_in_the_middle_of_an_alter_is_killed_and_changes_nothing_any_m
     // Woken up, it finds its connection closed and its claim lost.
     let error = orphan.await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Transient | ErrorKind::FenceLost), "{error:?}");
-    assert!(!base.session().await.column_exists(ObjectRef::new(base.target.database(), "users"), "two_factor_secret").await.unwrap());
+    assert!(
+        !base
+            .session()
+            .await
+            .column_exists(ObjectRef::new(base.target.database(), "users"), "two_factor_secret")
+            .await
+            .unwrap()
+    );
     assert_eq!(base.jobs.journal.waiting().len(), 2);
 }
 

@@ -3,17 +3,14 @@
 use domain::ledger::Direction;
 
 use crate::support::mariadb::Base;
-use crate::support::{Job, at_every_death, example, scripts};
+use crate::support::{Job, at_deaths, example, scripts};
 
 const USERS: &str = "20250103001_create_roles_permissions";
 const CACHE: &str = "20250105001_add_cache_table";
 const TWO_FACTOR: &str = "20250110001_add_2fa_columns";
 
-const DATA: [&str; 3] = [
-    "SELECT * FROM users ORDER BY id",
-    "SELECT * FROM cache_settings",
-    "SELECT * FROM role_permissions ORDER BY 1, 2",
-];
+const DATA: [&str; 3] =
+    ["SELECT * FROM users ORDER BY id", "SELECT * FROM cache_settings", "SELECT * FROM role_permissions ORDER BY 1, 2"];
 
 async fn data(base: &Base) -> Vec<Vec<String>> {
     let mut all = Vec::new();
@@ -25,14 +22,16 @@ async fn data(base: &Base) -> Vec<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_down_taken_back_leaves_everything_as_it_was_wherever_its_worker_died() {
-    let ups = [example("mariadb", USERS, "sql"), example("mariadb", CACHE, "sql"), example("mariadb", TWO_FACTOR, "sql")];
+    let ups =
+        [example("mariadb", USERS, "sql"), example("mariadb", CACHE, "sql"), example("mariadb", TWO_FACTOR, "sql")];
     let downs: Vec<_> = ups.iter().rev().cloned().collect();
-    at_every_death(|death| {
+    at_deaths(4, |death| {
         let (ups, downs) = (ups.clone(), downs.clone());
         async move {
             let base = Base::new();
             base.jobs.run(Direction::Up, &ups).await;
-            base.execute("UPDATE users SET two_factor_enabled = 1, two_factor_secret = CONCAT('s-', id) WHERE id < 3").await;
+            base.execute("UPDATE users SET two_factor_enabled = 1, two_factor_secret = CONCAT('s-', id) WHERE id < 3")
+                .await;
             base.execute("UPDATE cache_settings SET ttl_seconds = 7").await;
             let (before, rows) = (base.state().await, data(&base).await);
             let (job, ended) = base.jobs.run_dying(death, Direction::Down, &downs).await;
@@ -52,13 +51,14 @@ async fn a_down_taken_back_leaves_everything_as_it_was_wherever_its_worker_died(
 async fn an_up_taken_back_keeps_what_came_back_with_it_wherever_its_worker_died() {
     let users = [example("mariadb", USERS, "sql")];
     let two_factor = [example("mariadb", TWO_FACTOR, "sql")];
-    at_every_death(|death| {
+    at_deaths(0, |death| {
         let (users, two_factor) = (users.clone(), two_factor.clone());
         async move {
             let base = Base::new();
             base.jobs.run(Direction::Up, &users).await;
             base.jobs.run(Direction::Up, &two_factor).await;
-            base.execute("UPDATE users SET two_factor_enabled = 1, two_factor_secret = CONCAT('s-', id) WHERE id < 3").await;
+            base.execute("UPDATE users SET two_factor_enabled = 1, two_factor_secret = CONCAT('s-', id) WHERE id < 3")
+                .await;
             let secrets = base.rows(DATA[0]).await;
             base.jobs.run(Direction::Down, &two_factor).await;
             let schema = base.jobs.engine.fingerprint().await.unwrap();
@@ -78,7 +78,7 @@ async fn an_up_taken_back_keeps_what_came_back_with_it_wherever_its_worker_died(
 async fn an_undo_whose_worker_dies_is_finished_by_the_next() {
     let migrations = [example("mariadb", CACHE, "sql"), example("mariadb", TWO_FACTOR, "sql")];
     let users = [example("mariadb", USERS, "sql")];
-    at_every_death(|death| {
+    at_deaths(1, |death| {
         let (users, migrations) = (users.clone(), migrations.clone());
         async move {
             let base = Base::new();

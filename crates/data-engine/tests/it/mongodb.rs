@@ -5,7 +5,7 @@ use saga::ErrorKind;
 use serde_json::json;
 
 use crate::support::mongodb::Base;
-use crate::support::{Job, at_every_death, example, scripts};
+use crate::support::{Job, at_deaths, example, scripts};
 
 const INDEXES: &str = "20250105001_create_indexes";
 const CATEGORIES: &str = "20250107001_add_category_tree";
@@ -60,7 +60,7 @@ async fn downs_end_the_same_wherever_their_worker_dies() {
     let undisturbed = articles().await;
     undisturbed.jobs.run(Direction::Down, &downs).await;
     let expected = undisturbed.state().await;
-    at_every_death(|death| {
+    at_deaths(2, |death| {
         let (downs, expected) = (downs.clone(), expected.clone());
         async move {
             let base = articles().await;
@@ -79,11 +79,12 @@ async fn downs_end_the_same_wherever_their_worker_dies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ups_end_the_same_wherever_their_worker_dies() {
-    let ups = [example("mongodb", INDEXES, "js"), example("mongodb", CATEGORIES, "js"), example("mongodb", METADATA, "js")];
+    let ups =
+        [example("mongodb", INDEXES, "js"), example("mongodb", CATEGORIES, "js"), example("mongodb", METADATA, "js")];
     let undisturbed = Base::new().await;
     undisturbed.jobs.run(Direction::Up, &ups).await;
     let expected = (undisturbed.state().await, undisturbed.documents("categories").await);
-    at_every_death(|death| {
+    at_deaths(3, |death| {
         let (ups, expected) = (ups.clone(), expected.clone());
         async move {
             let base = Base::new().await;
@@ -102,7 +103,7 @@ async fn ups_end_the_same_wherever_their_worker_dies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn downs_taken_back_leave_everything_as_it_was_wherever_their_worker_died() {
     let downs = [example("mongodb", METADATA, "js"), example("mongodb", INDEXES, "js")];
-    at_every_death(|death| {
+    at_deaths(4, |death| {
         let downs = downs.clone();
         async move {
             let base = articles().await;
@@ -120,7 +121,7 @@ async fn downs_taken_back_leave_everything_as_it_was_wherever_their_worker_died(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_up_taken_back_leaves_the_old_schema() {
     let ups = [example("mongodb", CATEGORIES, "js")];
-    at_every_death(|death| {
+    at_deaths(0, |death| {
         let ups = ups.clone();
         async move {
             let base = Base::new().await;

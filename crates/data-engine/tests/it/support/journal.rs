@@ -117,7 +117,7 @@ impl Memory {
 
     async fn die_here(&self) {
         self.died.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -129,7 +129,10 @@ impl StatementJournal for Memory {
     }
 
     async fn note_connection(&self, held: &Held, step: u32, connection: u64) -> Result<(), JournalError> {
-        self.write(held, |state| drop(state.connections.insert((held.job, step), connection))).await
+        self.write(held, |state| {
+            state.connections.insert((held.job, step), connection);
+        })
+        .await
     }
 
     async fn last_connection(&self, held: &Held, step: u32) -> Result<Option<u64>, JournalError> {
@@ -190,7 +193,10 @@ impl StatementJournal for Memory {
     }
 
     async fn restored(&self, held: &Held, id: PreservationId) -> Result<(), JournalError> {
-        self.write(held, |state| drop(state.restored.insert(id))).await
+        self.write(held, |state| {
+            state.restored.insert(id);
+        })
+        .await
     }
 }
 

@@ -58,3 +58,14 @@ impl Base {
         )
     }
 }
+
+impl Drop for Base {
+    /// What `information_schema` has to go through for some questions is the whole server.
+    fn drop(&mut self) {
+        let name = self.target.database();
+        for database in [name.to_owned(), format!("backout_keep_{name}")] {
+            let dropped = server().execute(&format!("DROP DATABASE IF EXISTS `{database}`"));
+            assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
+        }
+    }
+}
