@@ -191,8 +191,11 @@ fn missing_job(error: Error) -> Error {
 }
 
 async fn next_event(connection: &mut MySqlConnection, id: JobId) -> Result<u64> {
-    sqlx::query("UPDATE jobs SET event_seq = event_seq + 1 WHERE id = ?").bind(id.0).execute(&mut *connection).await?;
-    Ok(sqlx::query_scalar("SELECT event_seq FROM jobs WHERE id = ?").bind(id.0).fetch_one(connection).await?)
+    let moved = sqlx::query("UPDATE jobs SET event_seq = LAST_INSERT_ID(event_seq + 1) WHERE id = ?")
+        .bind(id.0)
+        .execute(connection)
+        .await?;
+    Ok(moved.last_insert_id())
 }
 
 fn summary(row: &MySqlRow) -> Result<JobView> {
@@ -232,17 +235,31 @@ fn step_view(row: &MySqlRow) -> Result<StepView> {
     })
 }
 
-/// What the job's own records say of its recovery.
-pub(crate) async fn measure(connection: &mut MySqlConnection, id: JobId) -> Result<Measurements> {
-    let row =
-        sqlx::query("SELECT created_at, plan FROM jobs WHERE id = ?").bind(id.0).fetch_one(&mut *connection).await?;
+/// What a job leaves when it ends.
+pub(crate) struct Account {
+    pub(crate) plan: Plan,
+    pub(crate) deployment: DeploymentId,
+    pub(crate) measurements: Measurements,
+}
+
+/// What the job's own records say of it and its recovery.
+pub(crate) async fn account(connection: &mut MySqlConnection, id: JobId) -> Result<Account> {
+    let row = sqlx::query(
+        "SELECT j.created_at, j.plan, j.deployment_id, \
+         (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE job_id = j.id) AS preserved, \
+         (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE restored_by = j.id) AS restored, \
+         (SELECT MAX(begun_at) FROM backups WHERE job_id = j.id) AS backed_up_at FROM jobs j WHERE j.id = ?",
+    )
+    .bind(id.0)
+    .fetch_one(&mut *connection)
+    .await?;
     let created = time(&row, "created_at")?;
     let plan: Plan = json_column(&row, "plan")?;
     let steps = sqlx::query(
         "SELECT step, name, started_at, finished_at FROM job_steps WHERE job_id = ? AND state = 'finished'",
     )
     .bind(id.0)
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await?;
     let (mut verified, mut first_stop, mut last_healthy, mut first_change) = (None, None, None, None);
     for row in &steps {
@@ -258,28 +275,14 @@ pub(crate) async fn measure(connection: &mut MySqlConnection, id: JobId) -> Resu
             _ => {}
         }
     }
-    let preserved: u64 =
-        sqlx::query_scalar("SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE job_id = ?")
-            .bind(id.0)
-            .fetch_one(&mut *connection)
-            .await?;
-    let restored: u64 = sqlx::query_scalar(
-        "SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE restored_by = ?",
-    )
-    .bind(id.0)
-    .fetch_one(&mut *connection)
-    .await?;
-    let backup: Option<DateTime<Utc>> = sqlx::query_scalar("SELECT MAX(begun_at) FROM backups WHERE job_id = ?")
-        .bind(id.0)
-        .fetch_one(connection)
-        .await?;
-    Ok(Measurements {
+    let measurements = Measurements {
         recovery_ms: between(Some(created), verified),
         downtime_ms: between(first_stop, last_healthy),
-        rows_preserved: preserved,
-        rows_restored: restored,
-        backup_age_ms: between(backup, first_change),
-    })
+        rows_preserved: row.try_get("preserved")?,
+        rows_restored: row.try_get("restored")?,
+        backup_age_ms: between(time_or_none(&row, "backed_up_at")?, first_change),
+    };
+    Ok(Account { plan, deployment: DeploymentId(row.try_get("deployment_id")?), measurements })
 }
 
 fn earlier(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -13,30 +13,27 @@ use sqlx::{MySql, MySqlConnection, Row, Transaction};
 
 use crate::database::Database;
 use crate::error::Error;
-use crate::jobs::measure;
+use crate::jobs::{Account, account};
 use crate::rows::{json as json_column, json_or_none, to_json, word};
 
 impl Database {
     /// Begins a fenced write: locks the job's row, checks the claim, and takes the next event number.
     pub(crate) async fn begin_fenced(&self, held: &Held) -> Result<(Transaction<'static, MySql>, u64), JournalError> {
         let mut tx = self.begin().await?;
-        let claimed =
-            sqlx::query("UPDATE jobs SET event_seq = event_seq + 1 WHERE id = ? AND fence = ? AND worker_id = ?")
-                .bind(held.job.0)
-                .bind(held.fence)
-                .bind(held.worker.0)
-                .execute(&mut *tx)
-                .await
-                .map_err(Error::from)?;
+        let claimed = sqlx::query(
+            // The number comes back with the answer, without another round trip.
+            "UPDATE jobs SET event_seq = LAST_INSERT_ID(event_seq + 1) WHERE id = ? AND fence = ? AND worker_id = ?",
+        )
+        .bind(held.job.0)
+        .bind(held.fence)
+        .bind(held.worker.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::from)?;
         if claimed.rows_affected() != 1 {
             return Err(lost(held));
         }
-        let seq = sqlx::query_scalar("SELECT event_seq FROM jobs WHERE id = ?")
-            .bind(held.job.0)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(Error::from)?;
-        Ok((tx, seq))
+        Ok((tx, claimed.last_insert_id()))
     }
 }
 
@@ -224,31 +221,24 @@ pub(crate) async fn move_job(
 ) -> Result<(), Error> {
     // An unwinding that ends well does not erase why it began; a success after a person's retry does.
     let succeeded = next == JobState::Succeeded;
+    let account = if next.is_final() { Some(account(connection, job).await?) } else { None };
     sqlx::query(
         "UPDATE jobs SET state = ?, error = IF(?, NULL, COALESCE(?, error)), \
-         ended_at = IF(?, UTC_TIMESTAMP(6), NULL) WHERE id = ?",
+         ended_at = IF(?, UTC_TIMESTAMP(6), NULL), measurements = COALESCE(?, measurements) WHERE id = ?",
     )
     .bind(next.as_str())
     .bind(succeeded)
     .bind(error.map(to_json).transpose()?)
     .bind(next.is_final())
+    .bind(account.as_ref().map(|account| to_json(&account.measurements)).transpose()?)
     .bind(job.0)
     .execute(&mut *connection)
     .await?;
-    if !next.is_final() {
-        return Ok(());
-    }
-    sqlx::query(
-        "UPDATE deployments d JOIN jobs j ON j.deployment_id = d.id \
-         SET d.result = IF(?, 'succeeded', 'failed'), d.ended_at = UTC_TIMESTAMP(6) WHERE j.id = ?",
-    )
-    .bind(succeeded)
-    .bind(job.0)
-    .execute(&mut *connection)
-    .await?;
+    let Some(account) = account else { return Ok(()) };
     // What runs changes with a release; the maintenance page only stands in front of it.
     sqlx::query(
-        "UPDATE environments e JOIN jobs j ON j.environment_id = e.id SET e.active_job_id = NULL, \
+        "UPDATE jobs j JOIN deployments d ON d.id = j.deployment_id JOIN environments e ON e.id = j.environment_id SET \
+         d.result = IF(?, 'succeeded', 'failed'), d.ended_at = UTC_TIMESTAMP(6), e.active_job_id = NULL, \
          e.current_deployment_id = IF(? AND j.kind IN ('deploy', 'rollback'), j.deployment_id, e.current_deployment_id), \
          e.maintenance_reason = CASE WHEN ? AND j.kind = 'maintenance_on' THEN j.reason \
            WHEN ? AND j.kind = 'maintenance_off' THEN NULL ELSE e.maintenance_reason END, \
@@ -260,35 +250,24 @@ pub(crate) async fn move_job(
     .bind(succeeded)
     .bind(succeeded)
     .bind(succeeded)
+    .bind(succeeded)
     .bind(job.0)
     .execute(&mut *connection)
     .await?;
     if succeeded {
-        record_images(connection, job).await?;
+        record_images(connection, &account).await?;
     }
-    let measurements = measure(connection, job).await?;
-    sqlx::query("UPDATE jobs SET measurements = ? WHERE id = ?")
-        .bind(to_json(&measurements)?)
-        .bind(job.0)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 
-async fn record_images(connection: &mut MySqlConnection, job: JobId) -> Result<(), Error> {
-    let row = sqlx::query("SELECT plan, deployment_id FROM jobs WHERE id = ?")
-        .bind(job.0)
-        .fetch_one(&mut *connection)
-        .await?;
-    let plan: Plan = json_column(&row, "plan")?;
-    let deployment: uuid::Uuid = row.try_get("deployment_id")?;
-    for step in &plan.steps {
+async fn record_images(connection: &mut MySqlConnection, account: &Account) -> Result<(), Error> {
+    for step in &account.plan.steps {
         if let StepSpec::StartService { at, release, image, image_id, .. } = &step.spec {
             sqlx::query(
                 "INSERT INTO deployment_images (deployment_id, release_id, host, reference, image_id) \
                  VALUES (?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE image_id = image_id",
             )
-            .bind(deployment)
+            .bind(account.deployment.0)
             .bind(release.0)
             .bind(&at.host)
             .bind(image)

@@ -22,47 +22,25 @@ impl Database {
         let mut seqs = Vec::with_capacity(rows.len());
         let mut jobs = Vec::with_capacity(rows.len());
         for row in &rows {
-            seqs.push(row.try_get::<u64, _>("seq")?);
+            seqs.push(row.try_get::<u64, _>("seq")?.to_string());
             jobs.push(row.try_get::<uuid::Uuid, _>("job_id")?);
         }
-        let mut delete = sqlx::QueryBuilder::new("DELETE FROM job_queue WHERE seq IN (");
-        let mut list = delete.separated(", ");
-        for seq in &seqs {
-            list.push_bind(*seq);
-        }
-        delete.push(")");
-        delete.build().execute(&mut *tx).await?;
-        // A job that a stopping worker gave back is running or unwinding already and keeps that state. The
-        // event's number is the new event_seq; assignments of one UPDATE see those before them.
-        let mut update =
-            sqlx::QueryBuilder::new("UPDATE jobs SET fence = fence + 1, event_seq = event_seq + 1, worker_id = ");
-        update.push_bind(worker.0);
-        update.push(
-            ", state = IF(state = 'queued', 'running', state), started_at = COALESCE(started_at, UTC_TIMESTAMP(6)) WHERE id IN (",
+        // Three statements in one round trip; they hold numbers and ids only. A job that a stopping worker gave back
+        // is running or unwinding already and keeps that state. The event's number is the new event_seq;
+        // assignments of one UPDATE see those before them.
+        let seqs = seqs.join(", ");
+        let ids = jobs.iter().map(|job| format!("0x{}", job.simple())).collect::<Vec<_>>().join(", ");
+        let take = format!(
+            "DELETE FROM job_queue WHERE seq IN ({seqs}); \
+             UPDATE jobs SET fence = fence + 1, event_seq = event_seq + 1, worker_id = 0x{}, \
+             state = IF(state = 'queued', 'running', state), started_at = COALESCE(started_at, UTC_TIMESTAMP(6)) \
+             WHERE id IN ({ids}); \
+             INSERT INTO job_events (job_id, seq, at, kind, data) SELECT id, event_seq, UTC_TIMESTAMP(6), 'job', \
+             JSON_OBJECT('state', state, 'fence', fence) FROM jobs WHERE id IN ({ids}) \
+             RETURNING job_id AS id, CAST(JSON_VALUE(data, '$.fence') AS UNSIGNED) AS fence",
+            worker.0.simple()
         );
-        let mut list = update.separated(", ");
-        for job in &jobs {
-            list.push_bind(*job);
-        }
-        update.push(")");
-        update.build().execute(&mut *tx).await?;
-        let mut events = sqlx::QueryBuilder::new(
-            "INSERT INTO job_events (job_id, seq, at, kind, data) SELECT id, event_seq, UTC_TIMESTAMP(6), 'job', \
-             JSON_OBJECT('state', state, 'fence', fence) FROM jobs WHERE id IN (",
-        );
-        let mut list = events.separated(", ");
-        for job in &jobs {
-            list.push_bind(*job);
-        }
-        events.push(")");
-        events.build().execute(&mut *tx).await?;
-        let mut select = sqlx::QueryBuilder::new("SELECT id, fence FROM jobs WHERE id IN (");
-        let mut list = select.separated(", ");
-        for job in &jobs {
-            list.push_bind(*job);
-        }
-        select.push(")");
-        let claimed = select.build().fetch_all(&mut *tx).await?;
+        let claimed = sqlx::raw_sql(sqlx::AssertSqlSafe(take)).fetch_all(&mut *tx).await?;
         tx.commit().await?;
         let mut held = claimed
             .iter()

@@ -162,10 +162,13 @@ impl StatementJournal for Database {
 
     async fn keep(&self, held: &Held, step: u32, kept: &Preservation) -> std::result::Result<(), JournalError> {
         let (mut tx, seq) = self.begin_fenced(held).await?;
+        // A copy that is made again after a crash, before anything was destroyed, has the same id and newer rows.
         sqlx::query(
             "INSERT INTO preservations (id, environment_id, store, migration, object, keeper, row_count, checksum, \
              state, job_id, step, kept_at) SELECT ?, environment_id, ?, ?, ?, ?, ?, ?, 'kept', id, ?, UTC_TIMESTAMP(6) \
-             FROM jobs WHERE id = ? ON DUPLICATE KEY UPDATE object = preservations.object",
+             FROM jobs WHERE id = ? ON DUPLICATE KEY UPDATE \
+             row_count = IF(preservations.state = 'kept', VALUES(row_count), preservations.row_count), \
+             checksum = IF(preservations.state = 'kept', VALUES(checksum), preservations.checksum)",
         )
         .bind(kept.id.0)
         .bind(&kept.store)
