@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup examples build demo test lint doc clean
+.PHONY: help setup examples build demo test bench lint doc clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,11 @@ doc: ## Build the documentation of the code
 
 test: setup examples lint doc build ## Run every check
 	cargo test --workspace --quiet
+
+bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")
+	@crates/bench/peers/install
+	@cargo build --quiet --release -p backout -p backout-bench
+	@target/release/backout-bench $(ONLY)
 
 clean: ## Remove what was built
 	cargo clean

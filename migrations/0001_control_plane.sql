@@ -232,7 +232,7 @@ CREATE TABLE IF NOT EXISTS preservations (
   environment_id BINARY(16) NOT NULL,
   store VARCHAR(63) NOT NULL,
   migration VARCHAR(64) NOT NULL,
-  object VARCHAR(512) NOT NULL,
+  object TEXT NOT NULL,
   keeper JSON NOT NULL,
   row_count BIGINT UNSIGNED NOT NULL,
   checksum VARCHAR(128) NOT NULL,
@@ -244,6 +244,7 @@ CREATE TABLE IF NOT EXISTS preservations (
   restored_by BINARY(16) NULL,
   KEY preservations_store (environment_id, store, state, id),
   KEY preservations_job (job_id),
+  KEY preservations_restored (restored_by),
   CONSTRAINT preservations_environment FOREIGN KEY (environment_id) REFERENCES environments (id),
   CONSTRAINT preservations_state CHECK (state IN ('kept', 'restored', 'dropped'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -260,6 +261,7 @@ CREATE TABLE IF NOT EXISTS backups (
   begun_at DATETIME(6) NOT NULL,
   verified_at DATETIME(6) NOT NULL,
   KEY backups_store (environment_id, store, id),
+  KEY backups_job (job_id),
   CONSTRAINT backups_environment FOREIGN KEY (environment_id) REFERENCES environments (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 

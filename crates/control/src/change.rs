@@ -76,13 +76,13 @@ impl Control {
         };
         match self.database().enqueue(&new).await? {
             Enqueue::Accepted => {
-                self.wake().queued().await;
+                self.wake().queued();
                 Ok(self.database().job_view(new.job).await?)
             }
             Enqueue::Locked(holder) => Err(locked(holder)),
             Enqueue::CurrentChanged => Err(Error::new(
                 ProblemType::CurrentMismatch,
-                "another deployment succeeded while this one was being planned",
+                "another deployment succeeded, or the settings were edited, while this one was being planned",
             )
             .with_hint("backout status")),
             Enqueue::Closed => {

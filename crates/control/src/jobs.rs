@@ -85,7 +85,7 @@ impl Control {
     pub async fn cancel_job(&self, caller: &Caller, id: JobId, request: CancelRequest) -> Result<JobView> {
         caller.require(permission::JOB_CONTROL)?;
         self.database().cancel(&caller.actor, id, &request.reason).await.map_err(named_job(id))?;
-        self.wake().job(id).await;
+        self.wake().job(id);
         self.job(id).await
     }
 
@@ -97,7 +97,7 @@ impl Control {
             StuckChoice::Unwind => JobEvent::UnwindWanted,
         };
         self.database().resolve(&caller.actor, id, event, &request.reason).await.map_err(named_job(id))?;
-        self.wake().queued().await;
+        self.wake().queued();
         self.job(id).await
     }
 

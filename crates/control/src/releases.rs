@@ -9,7 +9,7 @@ use domain::problem::ProblemType;
 use domain::release::{ReleaseSpec, ServiceConfig};
 use domain::view::{Page, ReleaseDetail, ReleaseView};
 use sha2::{Digest, Sha256};
-use store::{NewRelease, Registered, ReleaseQuery, StoredRelease};
+use store::{Keyring, NewRelease, Registered, ReleaseQuery, StoredRelease};
 
 use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
@@ -98,7 +98,10 @@ impl Control {
         let mut config_sha256: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         for (environment, services) in &mut spec.config {
             for (service, config) in services {
-                config_sha256.entry(environment.clone()).or_default().insert(service.clone(), config_hash(config));
+                config_sha256
+                    .entry(environment.clone())
+                    .or_default()
+                    .insert(service.clone(), config_code(self.keys(), config));
                 for (key, value) in config {
                     let EnvValue::Secret(secret) = value else { continue };
                     if secret.is_mask() || secret.is_sealed() {
@@ -130,20 +133,17 @@ pub(crate) fn parse_version(text: &str) -> Result<Version> {
     })
 }
 
-fn config_hash(config: &ServiceConfig) -> String {
-    let mut hasher = Sha256::new();
+/// Tells two configurations apart. It is shown in plans, so it must not help to guess a secret.
+fn config_code(keys: &Keyring, config: &ServiceConfig) -> String {
+    let mut parts: Vec<&[u8]> = Vec::new();
     for (key, value) in config {
-        let (text, secret) = match value {
-            EnvValue::Plain(text) => (text.as_str(), 0_u8),
-            EnvValue::Secret(secret) => (secret.expose(), 1),
+        let (kind, text) = match value {
+            EnvValue::Plain(text) => ("plain", text.as_str()),
+            EnvValue::Secret(secret) => ("secret", secret.expose()),
         };
-        hasher.update([secret]);
-        for part in [key.as_bytes(), text.as_bytes()] {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
+        parts.extend([key.as_bytes(), kind.as_bytes(), text.as_bytes()]);
     }
-    hex::encode(hasher.finalize())
+    hex::encode(keys.mac(&parts))
 }
 
 fn view(release: &StoredRelease) -> ReleaseView {

@@ -8,7 +8,7 @@ use domain::ids::JobId;
 use domain::problem::ProblemType;
 use futures::StreamExt;
 use secrecy::SecretString;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, mpsc};
 
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ const BACKLOG: usize = 1024;
 pub(crate) struct Wake {
     queue: Arc<Notify>,
     jobs: broadcast::Sender<JobId>,
-    redis: Option<driver_redis::Target>,
+    others: Option<mpsc::Sender<Vec<u8>>>,
 }
 
 impl Wake {
@@ -33,23 +33,26 @@ impl Wake {
                 Error::new(ProblemType::Unavailable, format!("the Redis that wakes other processes: {error}"))
             })?),
         };
-        if let Some(redis) = &redis {
+        let others = redis.map(|redis| {
             tokio::spawn(listen(redis.subscribe(CHANNEL), Arc::clone(&queue), jobs.clone()));
-        }
-        Ok(Self { queue, jobs, redis })
+            let (sender, messages) = mpsc::channel(BACKLOG);
+            tokio::spawn(tell(redis, messages));
+            sender
+        });
+        Ok(Self { queue, jobs, others })
     }
 
     /// A job waits for a worker.
-    pub(crate) async fn queued(&self) {
+    pub(crate) fn queued(&self) {
         self.queue.notify_one();
-        self.publish(QUEUE).await;
+        self.tell_others(QUEUE);
     }
 
     /// A job has news.
-    pub(crate) async fn job(&self, job: JobId) {
+    pub(crate) fn job(&self, job: JobId) {
         // No receiver is no error: nobody watches.
         let _ = self.jobs.send(job);
-        self.publish(job.to_string().as_bytes()).await;
+        self.tell_others(job.to_string().as_bytes());
     }
 
     /// Returns when a job may be waiting, or after the polling interval.
@@ -62,11 +65,10 @@ impl Wake {
         self.jobs.subscribe()
     }
 
-    async fn publish(&self, message: &[u8]) {
-        if let Some(redis) = &self.redis
-            && let Err(error) = redis.publish(CHANNEL, message).await
-        {
-            tracing::debug!(%error, "other processes could not be woken; they poll");
+    /// Never waits: a wake-up that finds the backlog full is lost, and the others poll.
+    fn tell_others(&self, message: &[u8]) {
+        if let Some(others) = &self.others {
+            let _ = others.try_send(message.to_vec());
         }
     }
 }
@@ -83,6 +85,15 @@ pub(crate) async fn news_of(receiver: &mut broadcast::Receiver<JobId>, job: JobI
         }
     };
     let _ = tokio::time::timeout(at_most, news).await;
+}
+
+/// Publishes apart from whoever wakes, so that a slow Redis slows nobody down.
+async fn tell(redis: driver_redis::Target, mut messages: mpsc::Receiver<Vec<u8>>) {
+    while let Some(message) = messages.recv().await {
+        if let Err(error) = redis.publish(CHANNEL, &message).await {
+            tracing::debug!(%error, "other processes could not be woken; they poll");
+        }
+    }
 }
 
 async fn listen(mut subscription: driver_redis::Subscription, queue: Arc<Notify>, jobs: broadcast::Sender<JobId>) {

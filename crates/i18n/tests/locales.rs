@@ -37,7 +37,9 @@ fn params_of(code: Code) -> &'static [&'static str] {
         Code::SchemaIncompatible => &["head", "store", "version"],
         Code::RequirementNotMet | Code::RequirementUnknown => &["reported", "requirement", "store"],
         Code::ContainerForeign | Code::ContainerMissing | Code::ContainerDrifted => &["host", "service"],
-        Code::MaintenancePageUnset | Code::MaintenanceWindow | Code::TrafficBeforeVerification | Code::NoProbes => &["environment"],
+        Code::MaintenancePageUnset | Code::MaintenanceWindow | Code::TrafficBeforeVerification | Code::NoProbes => {
+            &["environment"]
+        }
         Code::DataPreserved | Code::DataRestored => &["migration", "objects", "store"],
         Code::SchemaKept => &["head", "store"],
         Code::ScriptNotPredictable => &["direction", "migration", "store"],

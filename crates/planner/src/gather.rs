@@ -66,6 +66,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         application: environment.application.clone(),
         environment: environment.name.clone(),
         spec: environment.spec.clone().masked(),
+        settings_revision: environment.revision,
         schema_mode: question.schema,
         current,
         target: examined.release(question.target, &environment.name),

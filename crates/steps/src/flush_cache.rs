@@ -48,16 +48,12 @@ impl Step for FlushCache {
         Ok(Probe::NotDone)
     }
 
-    /// A cache fills itself again.
-    async fn undo(&self, _cx: &StepContext, _output: Option<Flushed>) -> Result<(), StepError> {
-        Ok(())
+    /// The version that is taken back may have answered and filled the cache: its entries go too.
+    async fn undo(&self, cx: &StepContext, _output: Option<Flushed>) -> Result<(), StepError> {
+        self.run(cx).await.map(|_| ())
     }
 
     fn deadline(&self) -> Duration {
         DEADLINE
-    }
-
-    fn has_effect(&self) -> bool {
-        false
     }
 }

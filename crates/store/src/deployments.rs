@@ -38,7 +38,7 @@ pub enum Enqueue {
     Accepted,
     /// Another job holds the environment.
     Locked(JobId),
-    /// The environment runs something else than the plan starts from.
+    /// The environment runs something else than the plan starts from, or has other settings.
     CurrentChanged,
     /// A person keeps the maintenance page on.
     Closed,
@@ -53,7 +53,7 @@ impl Database {
     pub async fn enqueue(&self, new: &NewJob<'_>) -> Result<Enqueue> {
         let mut tx = self.begin().await?;
         let environment = sqlx::query(
-            "SELECT active_job_id, current_deployment_id, maintenance_reason FROM environments WHERE id = ? FOR UPDATE",
+            "SELECT active_job_id, current_deployment_id, maintenance_reason, revision FROM environments WHERE id = ? FOR UPDATE",
         )
         .bind(new.environment.0)
         .fetch_optional(&mut *tx)
@@ -63,7 +63,8 @@ impl Database {
             return Ok(Enqueue::Locked(JobId(holder)));
         }
         let current = environment.try_get::<Option<uuid::Uuid>, _>("current_deployment_id")?.map(DeploymentId);
-        if current != new.plan.from_deployment {
+        let revision: u64 = environment.try_get("revision")?;
+        if current != new.plan.from_deployment || revision != new.plan.settings_revision {
             return Ok(Enqueue::CurrentChanged);
         }
         let closed = environment.try_get::<Option<String>, _>("maintenance_reason")?.is_some();

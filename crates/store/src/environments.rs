@@ -89,7 +89,7 @@ impl Database {
         let mut tx = self.begin().await?;
         let updated = sqlx::query(
             "UPDATE environments SET spec = ?, revision = revision + 1, updated_at = UTC_TIMESTAMP(6) \
-             WHERE id = ? AND revision = ?",
+             WHERE id = ? AND revision = ? AND active_job_id IS NULL",
         )
         .bind(to_json(spec)?)
         .bind(environment.id.0)
@@ -97,7 +97,9 @@ impl Database {
         .execute(&mut *tx)
         .await?;
         if updated.rows_affected() != 1 {
-            return Err(Error::Conflict("the environment was edited since it was read".to_owned()));
+            return Err(Error::Conflict(
+                "the environment was edited, or a job took hold of it, since it was read".to_owned(),
+            ));
         }
         sqlx::query("DELETE FROM port_reservations WHERE environment_id = ?")
             .bind(environment.id.0)

@@ -112,6 +112,9 @@ impl Database {
         if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
             return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
         }
+        if is_past_pivot(&mut tx, id).await? {
+            return Err(Error::Conflict("the job is past the point of no return and only goes forward".to_owned()));
+        }
         let seq = next_event(&mut tx, id).await?;
         sqlx::query("UPDATE jobs SET cancel_reason = COALESCE(cancel_reason, ?) WHERE id = ?")
             .bind(reason)
@@ -140,6 +143,10 @@ impl Database {
         let mut tx = self.begin().await?;
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
         let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+        if event == JobEvent::UnwindWanted && has_begun_to_clean_up(&mut tx, id).await? {
+            let why = "what was kept for going back is being removed already: the job can only be retried";
+            return Err(Error::Conflict(why.to_owned()));
+        }
         let seq = next_event(&mut tx, id).await?;
         // The worker that got stuck with it has let go; the fence rises with the next claim.
         sqlx::query("UPDATE jobs SET worker_id = NULL WHERE id = ?").bind(id.0).execute(&mut *tx).await?;
@@ -181,6 +188,29 @@ async fn begin_failed_steps_again(connection: &mut MySqlConnection, id: JobId) -
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Whether the step after which a job only goes forward has finished.
+async fn is_past_pivot(connection: &mut MySqlConnection, id: JobId) -> Result<bool> {
+    let row = sqlx::query("SELECT plan FROM jobs WHERE id = ?").bind(id.0).fetch_one(&mut *connection).await?;
+    let plan: Plan = json_column(&row, "plan")?;
+    let state: Option<String> = sqlx::query_scalar("SELECT state FROM job_steps WHERE job_id = ? AND step = ?")
+        .bind(id.0)
+        .bind(plan.pivot)
+        .fetch_optional(connection)
+        .await?;
+    Ok(state.as_deref() == Some(StepState::Finished.as_str()))
+}
+
+/// Whether the containers kept for going back may be gone.
+async fn has_begun_to_clean_up(connection: &mut MySqlConnection, id: JobId) -> Result<bool> {
+    let begun: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM job_steps WHERE job_id = ? AND name = 'finish' AND state <> 'pending'",
+    )
+    .bind(id.0)
+    .fetch_one(connection)
+    .await?;
+    Ok(begun > 0)
 }
 
 fn missing_job(error: Error) -> Error {

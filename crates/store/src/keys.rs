@@ -93,8 +93,9 @@ impl Keyring {
         String::from_utf8(plain).map(Secret::new).map_err(|_| damaged())
     }
 
-    /// A message authentication code under a key of its own, derived from the current one.
-    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+    /// A message authentication code under a key derived from the current one: unlike a hash, nobody without the
+    /// key can try out what it was made of.
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC's construction over SHA-256, with lengths, so that parts cannot be shifted into each other.
         let key = self.keys.get(&self.current).copied().unwrap_or_default();
         let inner = Sha256::new_with_prefix([b"backout-audit-inner".as_slice(), &key].concat());

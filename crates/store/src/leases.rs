@@ -63,14 +63,13 @@ impl Database {
         Ok(Heart { connection: self.connect_alone().await? })
     }
 
-    /// Jobs that other workers hold.
-    pub async fn held_by_others(&self, me: WorkerId) -> Result<Vec<Orphan>> {
+    /// Jobs that workers hold, this one among them.
+    pub async fn held_jobs(&self) -> Result<Vec<Orphan>> {
         let rows = sqlx::query(
             "SELECT j.id, j.fence, w.id AS worker, w.host, w.lock_file, w.beat, w.ended_at IS NOT NULL AS ended \
              FROM jobs j JOIN workers w ON w.id = j.worker_id \
-             WHERE j.state IN ('running', 'unwinding') AND j.worker_id <> ? ORDER BY j.id LIMIT 1000",
+             WHERE j.state IN ('running', 'unwinding') ORDER BY j.id LIMIT 1000",
         )
-        .bind(me.0)
         .fetch_all(self.pool())
         .await?;
         rows.iter()

@@ -39,9 +39,8 @@ impl Backout {
         let port = ReservedPort::new()?;
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let launch = launch(&scratch, "serve", &environment)?
-            .args(arguments)
-            .env("BACKOUT_LISTEN", port.address().to_string());
+        let launch =
+            launch(&scratch, "serve", &environment)?.args(arguments).env("BACKOUT_LISTEN", port.address().to_string());
         let mut backout = Self { server: Server::spawn(launch)?, scratch, port, environment, token: String::new() };
         backout.wait_ready()?;
         backout.token = backout.printed_token()?;

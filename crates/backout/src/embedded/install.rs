@@ -34,6 +34,8 @@ pub(super) async fn ensure(layout: &Layout, programs: &Programs) -> Result<()> {
         .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve", LOG_FILE_SIZE])
         .args(["--auth-root-authentication-method=socket", "--innodb-buffer-pool-size=64M"])
         .arg(format!("--datadir={}", data.display()))
+        // In a shared directory, a server that starts removes the temporary tables of all others.
+        .arg(format!("--tmpdir={}", making.path().display()))
         .args(as_root())
         .current_dir(making.path())
         .stdout(Stdio::piped())

@@ -26,19 +26,19 @@ impl Journal for Announcing {
 
     async fn step(&self, held: &Held, step: u32, event: StepEvent, note: StepNote) -> Result<StepState, JournalError> {
         let state = self.control.database().step(held, step, event, note).await?;
-        self.control.wake().job(held.job).await;
+        self.control.wake().job(held.job);
         Ok(state)
     }
 
     async fn job(&self, held: &Held, event: JobEvent, note: JobNote) -> Result<JobState, JournalError> {
         let state = self.control.database().job(held, event, note).await?;
-        self.control.wake().job(held.job).await;
+        self.control.wake().job(held.job);
         Ok(state)
     }
 
     async fn progress(&self, held: &Held, step: u32, message: Value) -> Result<(), JournalError> {
         self.control.database().progress(held, step, message).await?;
-        self.control.wake().job(held.job).await;
+        self.control.wake().job(held.job);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The worker: claims jobs, drives them, and takes over what dead workers left.
 
 mod announce;
+mod driven;
 mod heartbeat;
 mod lock_file;
 mod rescue;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::announce::Announcing;
+use self::driven::Driven;
 use self::heartbeat::Heartbeat;
 use self::lock_file::LockFile;
 use crate::provider::StoreProvider;
@@ -74,6 +76,7 @@ impl Worker {
             factory: Arc::new(steps::Factory::new(StoreProvider::new(control.clone()))),
             slots: Arc::new(Semaphore::new(usize::from(settings.slots.max(1)))),
             drivers: drivers.clone(),
+            driven: Driven::default(),
             stop: stop.clone(),
             abandon: abandon.clone(),
         };
@@ -115,6 +118,7 @@ struct Runner {
     factory: Arc<steps::Factory>,
     slots: Arc<Semaphore>,
     drivers: TaskTracker,
+    driven: Driven,
     stop: CancellationToken,
     /// Drops what runs, wherever it stands.
     abandon: CancellationToken,
@@ -124,17 +128,18 @@ impl Runner {
     /// Drives a claimed job in a task of its own, holding one of the slots.
     fn spawn(&self, held: Held, permit: tokio::sync::OwnedSemaphorePermit) {
         let runner = self.clone();
+        let driven = self.driven.enter(held.job);
         self.drivers.spawn(async move {
             tokio::select! {
                 () = runner.drive(held) => {}
                 () = runner.abandon.cancelled() => {}
             }
-            drop(permit);
+            drop((driven, permit));
         });
     }
 
     async fn drive(&self, held: Held) {
-        self.control.wake().job(held.job).await;
+        self.control.wake().job(held.job);
         loop {
             let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
             match saga::drive(journal, self.factory.as_ref(), held, self.stop.clone()).await {
@@ -146,7 +151,7 @@ impl Runner {
                     if let Err(error) = self.control.database().give_back(&held).await {
                         tracing::warn!(job.id = %held.job, %error, "job could not be given back; it will be taken over");
                     }
-                    self.control.wake().queued().await;
+                    self.control.wake().queued();
                     break;
                 }
                 Err(Abandoned::FenceLost) => {

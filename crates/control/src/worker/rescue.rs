@@ -1,15 +1,16 @@
 //! Taking over: jobs whose worker is dead on this host, said goodbye, or stopped beating.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::WorkerId;
+use domain::ids::{JobId, WorkerId};
 use store::{Orphan, WorkerRow};
 use tokio::time::Instant;
 
 use super::Runner;
+use super::driven::Driven;
 use super::lock_file::owner_is_dead;
 
 /// How often other workers are looked at.
@@ -17,12 +18,13 @@ const LOOK: Duration = Duration::from_millis(400);
 
 pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
     let mut watch = Watch::new(lease);
+    let mut lost = Lost::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = runner.stop.cancelled() => return,
         }
-        let held = match runner.control.database().held_by_others(me.id).await {
+        let held = match runner.control.database().held_jobs().await {
             Ok(held) => held,
             Err(error) => {
                 tracing::warn!(%error, "other workers' jobs could not be read");
@@ -32,6 +34,12 @@ pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
             }
         };
         watch.keep_only(&held);
+        let (ours, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|orphan| orphan.owner.id == me.id);
+        for orphan in lost.seen_twice(ours, &runner.driven) {
+            if let Ok(permit) = Arc::clone(&runner.slots).try_acquire_owned() {
+                take(&runner, me.id, &orphan, true, permit).await;
+            }
+        }
         for orphan in held {
             let dead =
                 orphan.ended || (orphan.owner.host == me.host && owner_is_dead(Path::new(&orphan.owner.lock_file)));
@@ -52,6 +60,22 @@ async fn take(runner: &Runner, me: WorkerId, orphan: &Orphan, dead: bool, permit
         }
         Ok(None) => {}
         Err(error) => tracing::warn!(job.id = %orphan.job, %error, "job could not be taken over"),
+    }
+}
+
+/// Jobs that are ours and that nobody drives. One look may fall between a claim and its task, so it takes two
+/// at the same claim.
+#[derive(Default)]
+struct Lost {
+    last: HashSet<(JobId, u64)>,
+}
+
+impl Lost {
+    fn seen_twice(&mut self, ours: Vec<Orphan>, driven: &Driven) -> Vec<Orphan> {
+        let undriven: Vec<Orphan> = ours.into_iter().filter(|orphan| !driven.contains(orphan.job)).collect();
+        let now: HashSet<(JobId, u64)> = undriven.iter().map(|orphan| (orphan.job, orphan.fence)).collect();
+        let before = std::mem::replace(&mut self.last, now);
+        undriven.into_iter().filter(|orphan| before.contains(&(orphan.job, orphan.fence))).collect()
     }
 }
 
@@ -100,6 +124,23 @@ mod tests {
         assert!(!watch.stands_still(worker, 2, at(11)), "it beat in between");
         assert!(!watch.stands_still(worker, 2, at(20)));
         assert!(watch.stands_still(worker, 2, at(21)));
+    }
+
+    #[test]
+    fn our_own_job_is_lost_only_when_two_looks_find_nobody_driving_it() {
+        let orphan = |fence| Orphan {
+            job: JobId(uuid::Uuid::nil()),
+            fence,
+            owner: WorkerRow { id: WorkerId::generate(), host: String::new(), lock_file: String::new() },
+            beat: 1,
+            ended: false,
+        };
+        let (mut lost, driven) = (Lost::default(), Driven::default());
+        assert!(lost.seen_twice(vec![orphan(1)], &driven).is_empty());
+        assert_eq!(lost.seen_twice(vec![orphan(1)], &driven).len(), 1);
+        assert!(lost.seen_twice(vec![orphan(2)], &driven).is_empty(), "it was claimed again meanwhile");
+        let _driving = driven.enter(JobId(uuid::Uuid::nil()));
+        assert!(lost.seen_twice(vec![orphan(2)], &driven).is_empty());
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub fn build(facts: &Facts) -> Plan {
             .map(|current| PlannedRelease { id: current.release.id, version: current.release.version.clone() }),
         to: PlannedRelease { id: facts.target.id, version: facts.target.version.clone() },
         from_deployment,
+        settings_revision: facts.settings_revision,
         steps,
         pivot,
         findings,
@@ -80,6 +81,7 @@ fn schema_changes(schema: &SchemaDecision) -> Vec<SchemaChange> {
 struct Approved<'a> {
     format: u32,
     from_deployment: Option<DeploymentId>,
+    settings_revision: u64,
     fingerprints: Vec<(&'a str, Option<&'a str>)>,
     steps: Vec<(u32, &'a [u32], &'a StepSpec)>,
 }
@@ -88,6 +90,7 @@ fn digest(facts: &Facts, from_deployment: Option<DeploymentId>, steps: &[Planned
     let approved = Approved {
         format: FORMAT,
         from_deployment,
+        settings_revision: facts.settings_revision,
         fingerprints: facts.stores.iter().map(|(name, store)| (name.as_str(), store.fingerprint.as_deref())).collect(),
         steps: steps.iter().map(|step| (step.id, step.depends_on.as_slice(), &step.spec)).collect(),
     };

@@ -20,6 +20,8 @@ pub struct Facts {
     pub environment: String,
     /// The environment's settings, secrets masked.
     pub spec: EnvironmentSpec,
+    /// Revision of those settings.
+    pub settings_revision: u64,
     /// What to do with a schema newer than the target.
     pub schema_mode: SchemaMode,
     /// What runs now, as the store says.

@@ -44,6 +44,8 @@ pub struct Plan {
     pub to: PlannedRelease,
     /// The deployment that the plan starts from.
     pub from_deployment: Option<DeploymentId>,
+    /// Revision of the environment's settings that it was made for; other settings want another plan.
+    pub settings_revision: u64,
     /// The steps, ordered so that each comes after those that it depends on.
     pub steps: Vec<PlannedStep>,
     /// Until this step has finished a failure unwinds; after it, the plan only goes forward.

@@ -63,6 +63,7 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         stores: stores.into_iter().map(|(name, store)| (name.to_owned(), store)).collect(),
         current,
         target,
+        settings_revision: 1,
         maintenance: None,
         durations: BTreeMap::new(),
     }

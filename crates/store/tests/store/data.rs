@@ -126,7 +126,7 @@ async fn data_that_cannot_be_noted_whole_is_an_error_and_never_cut_short() {
     let shop = Shop::open().await;
     let held = shop.claimed().await;
     let keeper = Keeper::Collection { collection: "c".into(), keep_collection: "k".into() };
-    let too_long = preservation(&"x".repeat(600), keeper);
+    let too_long = preservation(&"x".repeat(70_000), keeper);
     assert!(shop.database.keep(&held, 0, &too_long).await.is_err());
     let mut long_name = record(Direction::Up, "x");
     long_name.name = "x".repeat(300);

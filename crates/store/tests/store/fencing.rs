@@ -84,7 +84,7 @@ async fn after_a_take_over_every_call_of_the_old_worker_is_refused_and_changes_n
     let shop = Shop::open().await;
     let old = shop.claimed().await;
     let rescuer = shop.worker("elsewhere").await;
-    let orphan = shop.database.held_by_others(rescuer.id).await.unwrap().remove(0);
+    let orphan = shop.database.held_jobs().await.unwrap().remove(0);
     let new = shop.database.take_over(rescuer.id, &orphan, false).await.unwrap().unwrap();
     let before = shop.event_numbers(old.job).await;
     for (call, error) in every_call(&shop, &old).await {

@@ -101,7 +101,8 @@ impl Shop {
     /// A plan from what runs to that version.
     pub(crate) async fn plan(&self, kind: DeploymentKind, version: &str, specs: Vec<StepSpec>) -> Plan {
         let to = self.release(version).await;
-        plan(kind, self.current().await, to, specs)
+        let environment = self.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
+        Plan { settings_revision: environment.revision, ..plan(kind, environment.current, to, specs) }
     }
 
     /// Accepts a job for the environment.
@@ -213,6 +214,7 @@ pub(crate) fn plan(
         from: None,
         to,
         from_deployment,
+        settings_revision: 1,
         pivot: steps.last().map_or(0, |last| last.id),
         steps,
         findings: vec![],

@@ -114,6 +114,7 @@ mod tests {
             from: Some(release("v0.8.2")),
             to: release("v0.8.1"),
             from_deployment: None,
+            settings_revision: 1,
             steps,
             pivot: 4,
             findings: vec![

@@ -15,6 +15,7 @@ pub(crate) fn plan(steps: &[(u32, &[u32])], pivot: u32) -> Plan {
         from: None,
         to: PlannedRelease { id: ReleaseId::generate(), version },
         from_deployment: None,
+        settings_revision: 1,
         steps: steps.iter().map(|(id, depends_on)| step(*id, depends_on)).collect(),
         pivot,
         findings: vec![],
