@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("control", &["domain", "saga", "store", "planner", "steps", "data-engine", "driver-docker", "driver-redis"]),
     ("api", &["domain", "i18n", "control"]),
     ("client", &["domain"]),
-    ("backout", &["domain", "i18n", "store", "control", "api", "client"]),
+    ("backout", &["domain", "i18n", "store", "control", "api", "client", "driver-mariadb"]),
     ("testkit", &[]),
 ];
 

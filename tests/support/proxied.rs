@@ -28,11 +28,11 @@ impl Proxied {
         let addresses = (mariadb.address()?, mongodb.address()?, redis.address()?);
         let scene = Scene::with_settings(backout, |site| {
             let (by_mariadb, by_mongodb, by_redis) = addresses;
-            let through = |url: &str, real: SocketAddr, proxy: SocketAddr| {
-                url.replacen(&real.to_string(), &proxy.to_string(), 1)
-            };
+            let through =
+                |url: &str, real: SocketAddr, proxy: SocketAddr| url.replacen(&real.to_string(), &proxy.to_string(), 1);
             let mariadb = through(&world.mariadb.url(site.database()), world.mariadb.address(), by_mariadb);
-            let mongodb = format!("mongodb://{by_mongodb}");
+            // Else the driver would find the real address in the server's own answer, where that is a replica set.
+            let mongodb = format!("mongodb://{by_mongodb}/?directConnection=true");
             let mut settings = site.environment_through(&docker_url, &mariadb, &mongodb);
             let cache = &mut settings["data_stores"][2]["url"];
             *cache = Value::from(through(cache.as_str().unwrap_or_default(), world.redis.address(), by_redis));

@@ -1,4 +1,4 @@
-//! The application's transaction that an ALTER has to wait for.
+//! The application's transaction that a change of its table has to wait for.
 
 use std::time::Duration;
 
@@ -24,8 +24,9 @@ impl TableInUse {
         Ok(Self { holder, database: site.database().to_owned() })
     }
 
-    /// The connection whose ALTER waits for this transaction: the server is inside of it.
-    pub(crate) async fn waiting_alter(&self) -> Result<u64> {
+    /// The connection whose statement (an ALTER, or the LOCK TABLES before one that drops columns) waits for this
+    /// transaction: the server is inside of it.
+    pub(crate) async fn kept_waiting(&self) -> Result<u64> {
         testkit::eventually(WAIT, || async { self.waiting().await.ok().flatten() }).await
     }
 
@@ -44,7 +45,7 @@ impl TableInUse {
 
     async fn waiting(&self) -> Result<Option<u64>> {
         let sql = "SELECT CAST(ID AS UNSIGNED) FROM information_schema.PROCESSLIST \
-             WHERE DB = ? AND STATE = 'Waiting for table metadata lock' AND INFO LIKE 'ALTER%'";
+             WHERE DB = ? AND STATE = 'Waiting for table metadata lock' AND ID <> CONNECTION_ID()";
         let found = sqlx::query_scalar(sql).bind(&self.database);
         Ok(found.fetch_optional(&mut connect(&self.database).await?).await?)
     }

@@ -96,6 +96,14 @@ impl DataEngine {
         }
     }
 
+    /// Whether the step has not begun any statement: then there is nothing to take back.
+    ///
+    /// # Errors
+    /// Those of the journal.
+    pub async fn is_untouched(&self, cx: &StepContext) -> Result<bool, StepError> {
+        Ok(self.journal.entries(cx.held(), cx.step()).await?.is_empty())
+    }
+
     /// Takes back what [`DataEngine::migrate`] did, whole or partial, and brings back the data that it
     /// put aside. Does nothing where nothing was begun; can be repeated.
     ///

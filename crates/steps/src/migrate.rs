@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use data_engine::{DataEngine, Migrated, Scripts};
 use domain::ledger::{Direction, MigrationRef};
-use saga::{Probe, Step, StepContext, StepError};
+use saga::{ErrorKind, Probe, Step, StepContext, StepError};
 
 use crate::provider::Provider;
 
@@ -24,8 +24,11 @@ pub(crate) struct Migrate {
 impl Migrate {
     async fn open(&self, cx: &StepContext) -> Result<(DataEngine, Vec<Scripts>), StepError> {
         let scripts = self.provider.scripts(&self.migrations).await?;
-        let engine = self.provider.data_engine(cx.held().job, &self.store).await?;
-        Ok((engine, scripts))
+        Ok((self.engine(cx).await?, scripts))
+    }
+
+    async fn engine(&self, cx: &StepContext) -> Result<DataEngine, StepError> {
+        self.provider.data_engine(cx.held().job, &self.store).await
     }
 }
 
@@ -44,7 +47,13 @@ impl Step for Migrate {
     }
 
     async fn undo(&self, cx: &StepContext, _output: Option<Migrated>) -> Result<(), StepError> {
-        let (engine, scripts) = self.open(cx).await?;
+        let (engine, scripts) = match self.open(cx).await {
+            // Scripts that were refused have not run either, and what has not begun needs none to be taken back.
+            Err(error) if error.kind == ErrorKind::Permanent && self.engine(cx).await?.is_untouched(cx).await? => {
+                return Ok(());
+            }
+            opened => opened?,
+        };
         engine.undo(cx, self.direction, &scripts).await
     }
 
