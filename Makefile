@@ -1,7 +1,7 @@
 # Two commands do everything: `make demo` and `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup examples build demo test bench lint doc clean
+.PHONY: help setup examples build demo test chaos bench lint doc clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ doc: ## Build the documentation of the code
 
 test: setup examples lint doc build ## Run every check
 	cargo test --workspace --quiet
+
+chaos: setup examples build ## Run the long form of the fault tests
+	BACKOUT_CHAOS=1 cargo test --quiet -p backout-tests faults::
+	BACKOUT_CHAOS=1 cargo test --quiet -p backout-data-engine
 
 bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")
 	@crates/bench/peers/install
