@@ -29,8 +29,8 @@ test: setup examples lint doc build ## Run every check
 	cargo test --workspace --quiet
 
 chaos: setup examples build ## Run the long form of the fault tests
-	BACKOUT_CHAOS=1 cargo test --quiet -p backout-tests faults::
-	BACKOUT_CHAOS=1 cargo test --quiet -p backout-data-engine
+	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-tests faults::
+	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-data-engine
 
 bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")
 	@crates/bench/peers/install

@@ -116,7 +116,7 @@ impl Jobs {
 }
 
 /// How many points of death the short matrix leaves out; odd, so that it takes those before and those after
-/// a write in turn. With `BACKOUT_CHAOS` in the environment none is left out.
+/// a write in turn. With `BACKOUT_TEST_CHAOS` in the environment none is left out.
 const STRIDE: usize = 5;
 
 /// Runs `scenario` for points of death from `first` on, until one was not reached any more.
@@ -125,7 +125,7 @@ where
     F: FnMut(Death) -> Fut,
     Fut: Future<Output = bool>,
 {
-    let short = std::env::var_os("BACKOUT_CHAOS").is_none();
+    let short = std::env::var_os("BACKOUT_TEST_CHAOS").is_none();
     let (first, stride) = if short { (first, STRIDE) } else { (0, 1) };
     at_points(first, stride, scenario).await;
 }
