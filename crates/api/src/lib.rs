@@ -1,7 +1,7 @@
 //! The HTTP interface: what dashboards, bots, pipelines and the command line talk to.
 //!
 //! A handler reads the request, calls one use case of [`control::Control`] and hands its result to
-//! [`envelope::Answer`] or [`error::Failure`]; nothing is decided here.
+//! `envelope::Answer` or `error::Failure`; nothing is decided here.
 
 mod applications;
 mod data_stores;
