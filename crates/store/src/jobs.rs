@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::deployment::DeploymentKind;
-use domain::ids::{DeploymentId, JobId};
+use domain::ids::{DeploymentId, EnvironmentId, JobId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
@@ -268,14 +268,17 @@ fn step_view(row: &MySqlRow) -> Result<StepView> {
 /// What a job leaves when it ends.
 pub(crate) struct Account {
     pub(crate) plan: Plan,
+    pub(crate) kind: DeploymentKind,
+    pub(crate) environment: EnvironmentId,
     pub(crate) deployment: DeploymentId,
+    pub(crate) reason: String,
     pub(crate) measurements: Measurements,
 }
 
 /// What the job's own records say of it and its recovery.
 pub(crate) async fn account(connection: &mut MySqlConnection, id: JobId) -> Result<Account> {
     let row = sqlx::query(
-        "SELECT j.created_at, j.plan, j.deployment_id, \
+        "SELECT j.created_at, j.plan, j.kind, j.environment_id, j.deployment_id, j.reason, \
          (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE job_id = j.id) AS preserved, \
          (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE restored_by = j.id) AS restored, \
          (SELECT MAX(begun_at) FROM backups WHERE job_id = j.id) AS backed_up_at FROM jobs j WHERE j.id = ?",
@@ -312,7 +315,14 @@ pub(crate) async fn account(connection: &mut MySqlConnection, id: JobId) -> Resu
         rows_restored: row.try_get("restored")?,
         backup_age_ms: between(time_or_none(&row, "backed_up_at")?, first_change),
     };
-    Ok(Account { plan, deployment: DeploymentId(row.try_get("deployment_id")?), measurements })
+    Ok(Account {
+        plan,
+        kind: word(&row, "kind", DeploymentKind::from_word)?,
+        environment: EnvironmentId(row.try_get("environment_id")?),
+        deployment: DeploymentId(row.try_get("deployment_id")?),
+        reason: row.try_get("reason")?,
+        measurements,
+    })
 }
 
 fn earlier(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -1,6 +1,7 @@
 //! The saga's journal of jobs and steps. Every write is one transaction that begins with the fence.
 
 use async_trait::async_trait;
+use domain::deployment::DeploymentKind;
 use domain::ids::{EnvironmentId, JobId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::{Plan, StepSpec};
@@ -235,23 +236,33 @@ pub(crate) async fn move_job(
     .execute(&mut *connection)
     .await?;
     let Some(account) = account else { return Ok(()) };
-    // What runs changes with a release; the maintenance page only stands in front of it.
+    // One table and one key each: an update of joined tables goes through a temporary table, on disk where it holds
+    // texts, and takes several times as long.
     sqlx::query(
-        "UPDATE jobs j JOIN deployments d ON d.id = j.deployment_id JOIN environments e ON e.id = j.environment_id SET \
-         d.result = IF(?, 'succeeded', 'failed'), d.ended_at = UTC_TIMESTAMP(6), e.active_job_id = NULL, \
-         e.current_deployment_id = IF(? AND j.kind IN ('deploy', 'rollback'), j.deployment_id, e.current_deployment_id), \
-         e.maintenance_reason = CASE WHEN ? AND j.kind = 'maintenance_on' THEN j.reason \
-           WHEN ? AND j.kind = 'maintenance_off' THEN NULL ELSE e.maintenance_reason END, \
-         e.maintenance_job_id = CASE WHEN ? AND j.kind = 'maintenance_on' THEN j.id \
-           WHEN ? AND j.kind = 'maintenance_off' THEN NULL ELSE e.maintenance_job_id END WHERE j.id = ?",
+        "UPDATE deployments SET result = IF(?, 'succeeded', 'failed'), ended_at = UTC_TIMESTAMP(6) WHERE id = ?",
     )
     .bind(succeeded)
-    .bind(succeeded)
-    .bind(succeeded)
-    .bind(succeeded)
-    .bind(succeeded)
-    .bind(succeeded)
+    .bind(account.deployment.0)
+    .execute(&mut *connection)
+    .await?;
+    // What runs changes with a release; the maintenance page only stands in front of it.
+    let runs = succeeded && matches!(account.kind, DeploymentKind::Deploy | DeploymentKind::Rollback);
+    let closed = succeeded && account.kind == DeploymentKind::MaintenanceOn;
+    let opened = succeeded && account.kind == DeploymentKind::MaintenanceOff;
+    sqlx::query(
+        "UPDATE environments SET active_job_id = NULL, current_deployment_id = IF(?, ?, current_deployment_id), \
+         maintenance_reason = IF(?, ?, IF(?, NULL, maintenance_reason)), \
+         maintenance_job_id = IF(?, ?, IF(?, NULL, maintenance_job_id)) WHERE id = ?",
+    )
+    .bind(runs)
+    .bind(account.deployment.0)
+    .bind(closed)
+    .bind(&account.reason)
+    .bind(opened)
+    .bind(closed)
     .bind(job.0)
+    .bind(opened)
+    .bind(account.environment.0)
     .execute(&mut *connection)
     .await?;
     if succeeded {
