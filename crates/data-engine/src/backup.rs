@@ -47,3 +47,12 @@ pub(crate) async fn backup(target: &DataTarget, store: &str, directory: &Path) -
         }
     }
 }
+
+/// Reads a backup again.
+pub(crate) async fn verify(target: &DataTarget, report: &BackupReport) -> Result<()> {
+    match target {
+        DataTarget::MariaDb(_) => driver_mariadb::verify(&report.path, &report.sha256).await.map(drop)?,
+        DataTarget::MongoDb(_) => driver_mongodb::verify(&report.path, &report.sha256).await.map(drop)?,
+    }
+    Ok(())
+}

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ids::PreservationId;
 use domain::ledger::{Direction, MigrationRef};
-use saga::{LedgerRecord, Preservation, StatementJournal, StatementKey, StepContext, StepError};
+use saga::{AppliedUp, LedgerRecord, Preservation, StatementJournal, StatementKey, StepContext, StepError};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Variant, Version};
 
 use crate::engine::{DataEngine, Scripts};
+use crate::script::Script;
 
 /// How far a statement is, as far as the journal tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl Book {
         &self,
         direction: Direction,
         migrations: &'a [Scripts],
-        keys: impl Fn(&Scripts) -> Result<Vec<StatementKey>, StepError>,
+        mut keys: impl FnMut(&Scripts) -> Result<Vec<StatementKey>, StepError>,
     ) -> Result<Vec<&'a Scripts>, StepError> {
         let mut touched = Vec::new();
         for scripts in migrations {
@@ -118,8 +119,39 @@ impl Book {
         Ok(self.journal.restored(self.cx.held(), id).await?)
     }
 
+    async fn applied_up(&self, version: &str) -> Result<Option<AppliedUp>, StepError> {
+        Ok(self.journal.applied_up(self.cx.held(), &self.store, version).await?)
+    }
+
     pub(crate) async fn fingerprint_before_up(&self, version: &str) -> Result<Option<String>, StepError> {
-        Ok(self.journal.fingerprint_before_up(self.cx.held(), &self.store, version).await?)
+        Ok(self.applied_up(version).await?.map(|up| up.fingerprint_before))
+    }
+
+    /// Fails where a down is about to run that does not belong to the up that our ledger has: two releases can
+    /// have registered different scripts under one version.
+    pub(crate) async fn assert_belongs_to_up(&self, script: &Script<'_>) -> Result<(), StepError> {
+        let reference = &script.scripts.reference;
+        let Some(up) = self.applied_up(&reference.version).await? else {
+            return Ok(());
+        };
+        if up.migration == reference.id {
+            return Ok(());
+        }
+        Err(StepError::permanent(format!(
+            "{} belongs to other scripts than those that were applied: our ledger has registration {} (up {}), and this \
+             is registration {} (up {})",
+            script.name(),
+            up.migration,
+            short(&up.script_sha256),
+            reference.id,
+            short(&reference.up_sha256)
+        ))
+        .with_hint("plan again: the down that belongs to the applied up is the one to run"))
+    }
+
+    /// See [`go_on`].
+    pub(crate) fn go_on(&self) -> Result<(), StepError> {
+        go_on(&self.cx)
     }
 
     pub(crate) async fn record_ledger(
@@ -151,6 +183,16 @@ impl Book {
         key.marker(self.cx.held().job, self.cx.step())
     }
 
+    /// The marker that has the decision which of the copies kept earlier come back.
+    pub(crate) fn choices_marker(&self, version: &str) -> String {
+        format!("{}choices/{version}", self.marker_prefix())
+    }
+
+    /// The marker that tells why something kept did not come back.
+    pub(crate) fn warning_marker(&self, id: PreservationId) -> String {
+        format!("{}warning/{id}", self.marker_prefix())
+    }
+
     /// How all markers of this step begin.
     pub(crate) fn marker_prefix(&self) -> String {
         format!("{}/{}/", self.cx.held().job, self.cx.step())
@@ -179,6 +221,24 @@ impl Book {
     fn entries(&self) -> std::sync::MutexGuard<'_, HashMap<Place, (String, Progress)>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The marker of a copy that was made before older data of the same thing had come back.
+pub(crate) fn early_marker(id: PreservationId) -> String {
+    format!("early/{id}")
+}
+
+/// Fails once the job is called off or the worker shuts down. Asked wherever stopping leaves nothing half done; the
+/// saga takes a transient error of a step that was asked to stop for an interruption.
+pub(crate) fn go_on(cx: &StepContext) -> Result<(), StepError> {
+    if cx.stop().is_cancelled() {
+        return Err(StepError::transient("asked to stop; what is done is in the journal"));
+    }
+    Ok(())
+}
+
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
 }
 
 fn place(key: &StatementKey) -> Place {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::{self, BackupReport};
 use crate::error::Result;
+use crate::space::{self, Space};
 use crate::{mariadb, mongodb};
 
 /// The data store that is worked on.
@@ -45,6 +46,9 @@ pub struct Migrated {
     pub rows_restored: u64,
     /// Fingerprint of the schema afterwards.
     pub fingerprint: String,
+    /// What was put aside earlier and did not come back, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Runs, probes and undoes the migrations of one data store.
@@ -144,5 +148,15 @@ impl DataEngine {
     /// meanwhile.
     pub async fn backup(&self, directory: &Path) -> Result<BackupReport> {
         backup::backup(&self.target, &self.store, directory).await
+    }
+
+    /// Reads a backup again: an error where the file is gone or not the one that was written.
+    pub async fn verify_backup(&self, report: &BackupReport) -> Result<()> {
+        backup::verify(&self.target, report).await
+    }
+
+    /// How large the data store is, and how much may still be written beside it.
+    pub async fn space(&self) -> Result<Space> {
+        space::space(&self.target).await
     }
 }

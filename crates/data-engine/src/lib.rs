@@ -9,11 +9,14 @@ mod book;
 mod engine;
 mod error;
 mod examine;
+mod kept;
 mod mariadb;
 mod mongodb;
 mod script;
+mod space;
 
 pub use backup::BackupReport;
 pub use engine::{DataEngine, DataTarget, Migrated, Scripts};
 pub use error::{Error, Result};
 pub use examine::examine;
+pub use space::{Space, available_bytes};

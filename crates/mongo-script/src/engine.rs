@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     error::{ErrorKind, ScriptError},
-    live::{Host, HostError},
+    live::{Host, HostError, StopSign},
     operation::Operation,
     settings::Settings,
     source::Source,
@@ -61,9 +61,14 @@ enum Message {
 pub(crate) struct HostLine {
     requests: mpsc::Sender<Message>,
     replies: mpsc::Receiver<Result<Value, HostError>>,
+    stop_sign: StopSign,
 }
 
 impl HostLine {
+    fn is_stopped(&self) -> bool {
+        (self.stop_sign)()
+    }
+
     fn execute(&self, operation: Operation) -> Result<Value, HostError> {
         let gone = || HostError::Stop("the caller has gone".into());
         self.requests.send(Message::Execute(operation)).map_err(|_| gone())?;
@@ -78,7 +83,7 @@ pub(crate) fn run(source: Source, settings: &Settings, mode: Mode<'_>) -> Result
         Mode::Record => None,
         Mode::Live(host) => Some(host),
     };
-    let line = host.is_some().then(|| HostLine { requests: requests.clone(), replies });
+    let line = host.as_ref().map(|host| HostLine { requests: requests.clone(), replies, stop_sign: host.stop_sign() });
     let owned_settings = settings.clone();
     thread::Builder::new()
         .name("mongo-script".into())

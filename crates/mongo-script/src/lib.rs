@@ -26,6 +26,6 @@ mod source;
 pub use compile::{Compiled, compile};
 pub use effect::{Effect, IndexReference, IndexSpecification};
 pub use error::{ErrorKind, ScriptError};
-pub use live::{Host, HostError, RunReport, run_live};
+pub use live::{Host, HostError, RunReport, StopSign, run_live};
 pub use operation::Operation;
 pub use settings::{Limits, Settings};

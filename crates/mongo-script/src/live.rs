@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{
@@ -13,7 +15,16 @@ pub trait Host {
     /// Runs one operation and returns the server's reply in canonical extended JSON. Blocks the
     /// script meanwhile; deadlines are the host's business. Called on the thread of [`run_live`].
     fn execute(&mut self, operation: &Operation) -> Result<Value, HostError>;
+
+    /// What tells that the script has to end: asked before each operation, and all along while the script
+    /// computes. Nothing by default.
+    fn stop_sign(&self) -> StopSign {
+        Arc::new(|| false)
+    }
 }
+
+/// Whether to stop. Asked often, and on the interpreter's thread.
+pub type StopSign = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Why an operation was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,13 @@
 //! What a script does with a server's answers. The host here answers from memory.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use mongo_script::{ErrorKind, Host, HostError, Limits, Operation, RunReport, ScriptError, Settings, run_live};
+use mongo_script::{
+    ErrorKind, Host, HostError, Limits, Operation, RunReport, ScriptError, Settings, StopSign, run_live,
+};
 use serde_json::{Value, json};
 
 struct Scripted {
@@ -14,6 +19,40 @@ impl Host for Scripted {
     fn execute(&mut self, operation: &Operation) -> Result<Value, HostError> {
         self.seen.push(operation.clone());
         self.replies.pop_front().unwrap_or_else(|| Err(HostError::Stop("no further reply".into())))
+    }
+}
+
+/// Shows the stop sign once the script has done so many operations.
+struct Stopping {
+    after: usize,
+    done: Arc<AtomicUsize>,
+}
+
+impl Host for Stopping {
+    fn execute(&mut self, _: &Operation) -> Result<Value, HostError> {
+        self.done.fetch_add(1, Ordering::SeqCst);
+        Ok(json!({ "ok": 1, "n": 1 }))
+    }
+
+    fn stop_sign(&self) -> StopSign {
+        let (after, done) = (self.after, Arc::clone(&self.done));
+        Arc::new(move || done.load(Ordering::SeqCst) >= after)
+    }
+}
+
+#[test]
+fn a_script_that_is_told_to_stop_does_no_further_operation_and_cannot_go_on_computing() {
+    for source in [
+        "for (let i = 0; i < 9; i++) { try { db.a.deleteOne({i: i}).deletedCount; } catch (e) {} }",
+        "db.a.deleteOne({}).deletedCount; db.a.deleteOne({}); for (;;) {}",
+    ] {
+        let mut host = Stopping { after: 2, done: Arc::default() };
+        let begun = Instant::now();
+        let error = run_live(source, &mut host, &Settings::new("shop")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Stopped, "{error}");
+        assert_eq!(host.done.load(Ordering::SeqCst), 2);
+        // Long before the time limit.
+        assert!(begun.elapsed() < Duration::from_secs(5));
     }
 }
 

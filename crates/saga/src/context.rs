@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::StepError;
+use crate::error::{JournalError, StepError};
 use crate::journal::{Held, Journal};
+use crate::once;
 
 /// The step's place in its job, and its way to ask whether it may go on.
 #[derive(Clone)]
@@ -44,10 +45,20 @@ impl StepContext {
         Ok(self.journal.assert_held(&self.held).await?)
     }
 
+    /// Writes something down that belongs to the journal, waiting within bounds while the control database is
+    /// away, as the journal's own writes do. `attempt` has to bear repetition: its answer can be lost.
+    pub async fn write_down<T, F, Fut>(&self, attempt: F) -> Result<T, StepError>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, JournalError>>,
+    {
+        Ok(once::write(attempt).await?)
+    }
+
     /// Tells those who watch how far the step is. News that cannot be written is not worth failing for.
     pub async fn progress(&self, message: Value) -> Result<(), StepError> {
         match self.journal.progress(&self.held, self.step, message).await {
-            Err(error @ crate::JournalError::FenceLost { .. }) => Err(error.into()),
+            Err(error @ JournalError::FenceLost { .. }) => Err(error.into()),
             Err(error) => {
                 tracing::warn!(job.id = %self.held.job, step.id = self.step, %error, "progress could not be written");
                 Ok(())

@@ -18,5 +18,5 @@ pub use context::StepContext;
 pub use drive::{Outcome, drive};
 pub use error::{Abandoned, ErrorKind, JournalError, StepError};
 pub use journal::{Held, JobNote, JobRecord, Journal, StepNote, StepRecord};
-pub use statement::{Keeper, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
+pub use statement::{AppliedUp, Keeper, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
 pub use step::{BoundStep, Erased, Probe, Step, StepFactory};

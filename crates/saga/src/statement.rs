@@ -53,6 +53,17 @@ pub struct LedgerRecord {
     pub fingerprint_after: String,
 }
 
+/// What our ledger has of a migration's last up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedUp {
+    /// The registered migration that ran: other scripts under the same version are another one.
+    pub migration: MigrationId,
+    /// Hash of the script that ran.
+    pub script_sha256: String,
+    /// Fingerprint of the schema before it.
+    pub fingerprint_before: String,
+}
+
 /// Data put aside before a statement destroyed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preservation {
@@ -137,13 +148,8 @@ pub trait StatementJournal: Send + Sync {
     /// A migration was applied or taken back as a whole. Writing the same record twice for one step counts once.
     async fn record_ledger(&self, held: &Held, step: u32, record: &LedgerRecord) -> Result<(), JournalError>;
 
-    /// The fingerprint recorded before the last up of this migration, by whichever job.
-    async fn fingerprint_before_up(
-        &self,
-        held: &Held,
-        store: &str,
-        version: &str,
-    ) -> Result<Option<String>, JournalError>;
+    /// The last up of this migration that our ledger has, by whichever job.
+    async fn applied_up(&self, held: &Held, store: &str, version: &str) -> Result<Option<AppliedUp>, JournalError>;
 
     /// Data was put aside and verified. Called before the statement that destroys it.
     async fn keep(&self, held: &Held, step: u32, preservation: &Preservation) -> Result<(), JournalError>;

@@ -8,7 +8,6 @@ use saga::{StatementKey, StepError};
 use serde_json::json;
 
 use super::session::Run;
-use crate::book::Progress;
 use crate::error::Error;
 use crate::script::Script;
 
@@ -54,23 +53,19 @@ impl Run {
             return Ok(noted);
         }
         let before = self.schema().await?;
-        self.remember_schema(&before.sha256, &before.objects).await?;
-        self.mark(&marker, 0, Some(&before.sha256)).await?;
+        self.remember_schema(&marker, &before).await?;
         Ok(before.sha256)
     }
 
     /// Settles ledgers and fingerprint behind the last statement. `record` is false where a migration was
-    /// taken back that never got as far as our own ledger.
+    /// taken back that never got as far as our own ledger. The fingerprint afterwards.
     pub(crate) async fn finish(
         &mut self,
         script: &Script<'_>,
         end: &StatementKey,
         before: &str,
         record: bool,
-    ) -> Result<(), StepError> {
-        if self.book.progress(end)? == Progress::Done {
-            return Ok(());
-        }
+    ) -> Result<String, StepError> {
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
             self.assert_as_before_up(script, &after).await?;
@@ -93,7 +88,8 @@ impl Run {
             let reference = &script.scripts.reference;
             self.book.record_ledger(reference, script.direction, before, &after.sha256).await?;
         }
-        self.book.done(end, 0).await
+        self.book.done(end, 0).await?;
+        Ok(after.sha256)
     }
 
     /// Compares the schema with the one recorded before the migration was applied.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use driver_mariadb::Session;
+use driver_mariadb::{Fingerprint, Session};
 use saga::{StatementKey, StepContext, StepError};
 use serde_json::{Value, json};
 
@@ -16,10 +16,12 @@ const PRESERVED: &str = "/preserved";
 const RESTORED: &str = "/restored/";
 
 /// How many rows the step put aside and brought back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) preserved: u64,
     pub(crate) restored: u64,
+    /// What did not come back, and why.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Run {
@@ -92,15 +94,14 @@ impl Run {
         format!("{}{RESTORED}{id}", prefix.trim_end_matches('/'))
     }
 
-    /// What a schema was, by the hash of its fingerprint, so that a difference can be named later.
-    pub(crate) async fn remember_schema(
-        &mut self,
-        sha256: &str,
-        objects: &BTreeMap<String, String>,
-    ) -> Result<(), StepError> {
-        let text = serde_json::to_string(objects)
+    /// Notes what the schema is: its hash under `marker`, and its objects by that hash, so that a difference can be
+    /// named later.
+    pub(crate) async fn remember_schema(&mut self, marker: &str, schema: &Fingerprint) -> Result<(), StepError> {
+        let objects = serde_json::to_string(&schema.objects)
             .map_err(|error| StepError::permanent(format!("a fingerprint cannot be written: {error}")))?;
-        self.mark(&schema_marker(sha256), 0, Some(&text)).await
+        let sql = format!("INSERT IGNORE INTO {} (marker, note) VALUES (?, ?), (?, ?)", self.markers());
+        let (by_hash, hash) = (schema_marker(&schema.sha256), &schema.sha256);
+        self.ask(&sql, &[json!(by_hash), json!(objects), json!(marker), json!(hash)]).await.map(drop)
     }
 
     /// What [`Run::remember_schema`] wrote.
@@ -128,5 +129,8 @@ pub(crate) async fn counts(session: &mut Session, database: &str, cx: &StepConte
     let parameters = [json!(format!("{step}/r/%{PRESERVED}")), json!(format!("{step}{RESTORED}%"))];
     let rows = session.query_json(&sql, &parameters).await.map_err(Error::from)?;
     let number = |name: &str| rows.first().and_then(|row| row.get(name)).and_then(Value::as_u64).unwrap_or_default();
-    Ok(Counts { preserved: number("preserved"), restored: number("restored") })
+    let sql = format!("SELECT note FROM {} WHERE marker LIKE ? ORDER BY marker", quoted(database, TABLE));
+    let told = session.query_json(&sql, &[json!(format!("{step}/warning/%"))]).await.map_err(Error::from)?;
+    let warnings = told.iter().filter_map(|row| row.get("note")?.as_str().map(str::to_owned)).collect();
+    Ok(Counts { preserved: number("preserved"), restored: number("restored"), warnings })
 }

@@ -4,6 +4,7 @@ mod alter;
 mod ledger;
 mod markers;
 mod preserve;
+mod preserve_columns;
 mod probe;
 mod restore;
 mod run;
@@ -28,14 +29,19 @@ pub(crate) async fn migrate(
     migrations: &[Scripts],
 ) -> Result<Migrated, StepError> {
     let plans = run::plans(migrations, direction)?;
+    let mut last = None;
     for plan in &plans {
         // A session for each migration: no setting of one script reaches the next.
         let mut run = Run::open(engine, target, cx).await?;
-        let ran = run.migration(plan).await;
+        let ran = run.migration_counted(plan).await;
         run.close().await;
-        ran?;
+        last = Some(ran?);
     }
-    migrated(target, cx, &plans).await
+    match last {
+        // Taken under the lock behind the last statement.
+        Some((Some(fingerprint), counts)) => Ok(report(&plans, fingerprint, counts)),
+        _ => migrated(target, cx, &plans).await,
+    }
 }
 
 /// Whether the journal has every migration as done.
@@ -93,11 +99,16 @@ async fn migrated(target: &Target, cx: &StepContext, plans: &[run::Plan<'_>]) ->
     let fingerprint = ledger::schema(&mut session, target.database()).await.map_err(crate::Error::from)?;
     let counts = markers::counts(&mut session, target.database(), cx).await?;
     session.close().await;
-    Ok(Migrated {
+    Ok(report(plans, fingerprint.sha256, counts))
+}
+
+fn report(plans: &[run::Plan<'_>], fingerprint: String, counts: markers::Counts) -> Migrated {
+    Migrated {
         migrations: plans.iter().map(|plan| plan.script.version().to_owned()).collect(),
         statements: plans.iter().map(|plan| crate::script::number(plan.units.len())).sum(),
         rows_preserved: counts.preserved,
         rows_restored: counts.restored,
-        fingerprint: fingerprint.sha256,
-    })
+        fingerprint,
+        warnings: counts.warnings,
+    }
 }

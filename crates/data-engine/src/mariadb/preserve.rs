@@ -1,12 +1,14 @@
-//! Puts aside what a statement is about to destroy, and fails where that cannot be done.
+//! Puts aside what a statement is about to destroy, and fails where that cannot be done: tables, and what columns
+//! need as well.
 
-use driver_mariadb::ObjectRef;
+use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
 use serde_json::json;
 
 use super::run::Plan;
-use super::session::{Run, list, quoted, shortened};
+use super::session::{Run, quoted, shortened};
 use super::statement::{refused, unclear};
+use crate::book::early_marker;
 use crate::error::Error;
 use crate::examine::sql::Unit;
 
@@ -16,105 +18,6 @@ const DENIED: [u16; 3] = [1044, 1045, 1142];
 const MOVED: &str = "moved";
 
 impl Run {
-    /// Runs an `ALTER TABLE` after copying the columns that it drops, with the table locked in between.
-    pub(crate) async fn drop_columns(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit,
-        key: &StatementKey,
-        table: &str,
-        columns: &[String],
-    ) -> Result<(), StepError> {
-        let lost = self.columns_to_keep(plan, key, table, columns).await?;
-        if lost.is_empty() {
-            return self.run_plain(plan, unit, key).await;
-        }
-        let cannot = |why: &str| {
-            StepError::permanent(format!("{}: columns of {table} cannot be put aside: {why}", plan.place(unit)))
-        };
-        let primary = self.session.primary_key(ObjectRef::new(&self.database, table)).await.map_err(Error::from)?;
-        if primary.is_empty() {
-            return Err(cannot("the table has no primary key by which they could come back"));
-        }
-        if lost.iter().any(|column| primary.iter().any(|part| part.eq_ignore_ascii_case(column))) {
-            return Err(cannot("they are a part of the primary key"));
-        }
-        let keep_database = self.create_keep_database().await?;
-        let keep_table = self.keep_name(plan, key, table);
-        let (from, keep) = (quoted(&self.database, table), quoted(&keep_database, &keep_table));
-        let all: Vec<String> = primary.iter().chain(&lost).cloned().collect();
-        // The columns are still there, so a copy that is found is an unfinished one.
-        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {keep}")).await?;
-        self.execute_in_keep(&format!(
-            "CREATE TABLE {keep} (PRIMARY KEY ({})) ENGINE=InnoDB AS SELECT {} FROM {from} WHERE FALSE",
-            list(&primary),
-            list(&all)
-        ))
-        .await?;
-        let copy = Keep { table, from: &from, into: &keep, in_database: &keep_database, in_table: &keep_table };
-        let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {} WRITE", self.markers());
-        self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
-        let dropped = self.copy_and_drop(plan, unit, key, &copy, &primary, &lost).await;
-        // Where the connection is lost, so are its locks.
-        let unlocked = self.execute("UNLOCK TABLES").await;
-        let rows = dropped?;
-        unlocked?;
-        self.book.done(key, rows).await
-    }
-
-    /// With the tables locked: copies, compares, journals, drops.
-    async fn copy_and_drop(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit,
-        key: &StatementKey,
-        kept: &Keep<'_>,
-        primary: &[String],
-        lost: &[String],
-    ) -> Result<u64, StepError> {
-        let all: Vec<&str> = primary.iter().chain(lost).map(String::as_str).collect();
-        let columns = list(&all.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>());
-        // Values that the strict mode of today would refuse are copied as they are.
-        self.execute(&format!(
-            "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR INSERT INTO {} ({columns}) SELECT {columns} FROM {}",
-            kept.into, kept.from
-        ))
-        .await?;
-        let original = self.session.checksum(kept.from, &all).await.map_err(Error::from)?;
-        let copy = self.session.checksum(kept.into, &all).await.map_err(Error::from)?;
-        if original != copy {
-            return Err(StepError::permanent(format!(
-                "{}: the copy of columns {} of {} differs from them, so they are not dropped",
-                plan.place(unit),
-                lost.join(", "),
-                kept.table
-            )));
-        }
-        let marker = self.preserved_marker(key);
-        self.mark_anew(&marker, copy.rows, None).await?;
-        let objects: Vec<String> = lost.iter().map(|column| format!("column {}.{column}", kept.table)).collect();
-        let preservation = Preservation {
-            id: self.book.preservation_id(key),
-            store: self.book.store.clone(),
-            migration: plan.script.version().to_owned(),
-            object: objects.join(", "),
-            keeper: Keeper::Columns {
-                table: kept.table.to_owned(),
-                columns: lost.to_vec(),
-                key: primary.to_vec(),
-                keep_database: kept.in_database.to_owned(),
-                keep_table: kept.in_table.to_owned(),
-            },
-            rows: copy.rows,
-            checksum: format!("{}/{}/{}", copy.rows, copy.sum, copy.xor),
-        };
-        self.book.keep(&preservation).await?;
-        self.assert_lock().await?;
-        self.book.intent(key).await?;
-        self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
-        Ok(copy.rows)
-    }
-
     /// Moves a table into the database of kept things, in place of dropping it.
     pub(crate) async fn drop_table(
         &mut self,
@@ -126,12 +29,13 @@ impl Run {
         let database = self.database.clone();
         let own = ObjectRef::new(&database, table);
         let exists = self.session.table_exists(own).await.map_err(Error::from)?;
-        if !exists
-            || self
-                .is_pending(plan, key, |keeper| matches!(keeper, Keeper::Table { table: kept, .. } if kept == table))
-                .await?
-        {
+        if !exists {
             return self.run_plain(plan, unit, key).await;
+        }
+        let covers = |keeper: &Keeper| matches!(keeper, Keeper::Table { table: kept, .. } if kept == table);
+        let earlier = self.earlier(plan, key, covers).await?;
+        if earlier == Earlier::Untouched && self.drop_if_empty(plan, unit, key, own).await? {
+            return Ok(());
         }
         let cannot = |why: String| {
             StepError::permanent(format!("{}: table {table} cannot be put aside: {why}", plan.place(unit)))
@@ -156,6 +60,9 @@ impl Run {
         self.mark_anew(&marker, 0, Some(&json!(foreign_keys(&shown)).to_string())).await?;
         let marker = self.preserved_marker(key);
         self.mark_anew(&marker, rows, None).await?;
+        if earlier == Earlier::Untouched {
+            self.mark(&early_marker(self.book.preservation_id(key)), 0, None).await?;
+        }
         let preservation = Preservation {
             id: self.book.preservation_id(key),
             store: self.book.store.clone(),
@@ -204,57 +111,59 @@ impl Run {
     async fn release_foreign_keys(&mut self, keep_database: &str, keep_table: &str) -> Result<(), StepError> {
         let kept = ObjectRef::new(keep_database, keep_table);
         for foreign_key in self.session.foreign_keys(kept).await.map_err(Error::from)? {
-            let name = driver_mariadb::quote_identifier(&foreign_key.name);
+            let name = quote_identifier(&foreign_key.name);
             self.execute(&format!("ALTER TABLE {} DROP FOREIGN KEY {name}", kept.quoted())).await?;
         }
         Ok(())
     }
 
-    /// Those of the columns that exist and hold data of their own. When an interrupted migration is taken
-    /// back, columns whose data was put aside earlier and has not come back yet hold only defaults.
-    async fn columns_to_keep(
+    /// Drops a table that has no rows, and says whether it did. It is locked in between.
+    async fn drop_if_empty(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        own: ObjectRef<'_>,
+    ) -> Result<bool, StepError> {
+        let lock = format!("LOCK TABLES {} WRITE", own.quoted());
+        self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
+        let dropped = match self.ask(&format!("SELECT 1 AS one FROM {} LIMIT 1", own.quoted()), &[]).await {
+            Ok(rows) if rows.is_empty() => self.run_plain(plan, unit, key).await.map(|()| true),
+            Ok(_) => Ok(false),
+            Err(error) => Err(error),
+        };
+        let unlocked = self.execute("UNLOCK TABLES").await;
+        let dropped = dropped?;
+        unlocked?;
+        Ok(dropped)
+    }
+
+    /// What has become of earlier data of the same object while a migration is taken back.
+    pub(super) async fn earlier(
         &mut self,
         plan: &Plan<'_>,
         key: &StatementKey,
-        table: &str,
-        columns: &[String],
-    ) -> Result<Vec<String>, StepError> {
-        let present = self.session.columns(ObjectRef::new(&self.database, table)).await.map_err(Error::from)?;
-        let mut lost = Vec::new();
-        for column in columns {
-            let own = |one: &&driver_mariadb::Column| one.name.eq_ignore_ascii_case(column) && one.generated.is_none();
-            let Some(found) = present.iter().find(own) else {
-                continue;
-            };
-            let covers = |keeper: &Keeper| {
-                matches!(keeper, Keeper::Columns { table: of, columns, .. }
-                    if of == table && columns.iter().any(|one| one.eq_ignore_ascii_case(column)))
-            };
-            if !self.is_pending(plan, key, covers).await? {
-                lost.push(found.name.clone());
-            }
-        }
-        Ok(lost)
-    }
-
-    /// Whether, while a migration is taken back, earlier data of the same object still waits to come back.
-    async fn is_pending(
-        &self,
-        plan: &Plan<'_>,
-        key: &StatementKey,
         covers: impl Fn(&Keeper) -> bool,
-    ) -> Result<bool, StepError> {
+    ) -> Result<Earlier, StepError> {
         if !plan.script.undo {
-            return Ok(false);
+            return Ok(Earlier::None);
         }
         let own = self.book.preservation_id(key);
         let kept = self.book.kept(plan.script.version()).await?;
-        Ok(kept.iter().any(|one| one.id != own && covers(&one.keeper)))
+        let mut earlier = Earlier::None;
+        for one in kept.iter().filter(|one| one.id != own && covers(&one.keeper)) {
+            // What has come back does not wait, and of what was tried in vain it is noted why.
+            if self.marked(&self.book.warning_marker(one.id)).await?.is_some() {
+                return Ok(Earlier::Tried);
+            }
+            earlier = Earlier::Untouched;
+        }
+        Ok(earlier)
     }
 
-    async fn create_keep_database(&mut self) -> Result<String, StepError> {
+    pub(super) async fn create_keep_database(&mut self) -> Result<String, StepError> {
         let name = self.keep_database();
-        let quoted = driver_mariadb::quote_identifier(&name);
+        let quoted = quote_identifier(&name);
         if self.session.database_exists(&name).await.map_err(Error::from)? {
             return Ok(name);
         }
@@ -263,7 +172,7 @@ impl Run {
     }
 
     /// Runs a statement that needs privileges which the application's own user may lack.
-    async fn execute_in_keep(&mut self, sql: &str) -> Result<(), StepError> {
+    pub(super) async fn execute_in_keep(&mut self, sql: &str) -> Result<(), StepError> {
         let Err(error) = self.session.execute(sql).await else {
             return Ok(());
         };
@@ -273,25 +182,25 @@ impl Run {
         let user = self.ask("SELECT CURRENT_USER() AS user", &[]).await?;
         let user = user.first().and_then(|row| row.get("user")).and_then(|user| user.as_str()).unwrap_or_default();
         let (name, host) = user.rsplit_once('@').unwrap_or((user, "%"));
-        let database = driver_mariadb::quote_identifier(&self.keep_database());
+        let database = quote_identifier(&self.keep_database());
         Err(StepError::permanent(format!("data cannot be put aside: {error}"))
             .with_hint(format!("GRANT ALL PRIVILEGES ON {database}.* TO '{name}'@'{host}';")))
     }
 
-    fn keep_name(&self, plan: &Plan<'_>, key: &StatementKey, table: &str) -> String {
+    pub(super) fn keep_name(&self, plan: &Plan<'_>, key: &StatementKey, table: &str) -> String {
         shortened(table, &format!("__{}__{}", shortened_version(plan.script.version()), self.book.short_id(key)))
     }
 }
 
-/// A copy, and what it is of.
-struct Keep<'a> {
-    /// The table, and quoted in its database.
-    table: &'a str,
-    from: &'a str,
-    /// The copy, quoted in its database, and both names alone.
-    into: &'a str,
-    in_database: &'a str,
-    in_table: &'a str,
+/// What has become of data of the same object that was put aside earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// There is none that waits.
+    None,
+    /// It waits, and nothing of it has been put back yet: the object holds what the script, or somebody else, wrote.
+    Untouched,
+    /// It was tried to bring it back, and all or some of it stayed; the object may have been in use since.
+    Tried,
 }
 
 /// Where the foreign keys of a moved table are noted.

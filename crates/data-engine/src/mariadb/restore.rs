@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::run::Plan;
 use super::session::{Run, list, quoted};
+use crate::book::early_marker;
 use crate::error::Error;
+use crate::kept::{Choice, Comes, choose, older};
 
 /// Why kept data stays where it is.
 #[derive(Debug)]
@@ -35,32 +37,78 @@ impl Run {
     /// for. What cannot come back stays kept and is reported.
     pub(crate) async fn restore_kept(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
         let own: HashSet<_> = plan.units.iter().map(|unit| self.book.preservation_id(&plan.key(unit))).collect();
-        let mut kept = self.book.kept(plan.script.version()).await?;
+        let version = plan.script.version();
+        let mut kept = self.book.kept(version).await?;
         kept.retain(|one| !own.contains(&one.id));
-        // Tables before columns, and tables in the opposite order of their going: parents went last.
-        let (tables, columns): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|one| matches!(one.keeper, Keeper::Table { .. }));
-        let mut seen = HashSet::new();
-        for one in tables.iter().rev() {
-            // An older copy of the same table must not come over a newer one.
-            if seen.insert(one.object.clone()) {
-                self.restore_or_report(one).await?;
-            }
+        if kept.is_empty() {
+            return Ok(());
         }
-        for one in &columns {
-            self.restore_or_report(one).await?;
+        for choice in self.choices(version, &kept).await? {
+            // What is not there any more has come back before an interruption.
+            let Some(one) = kept.iter().find(|one| one.id == choice.id) else {
+                continue;
+            };
+            self.book.go_on()?;
+            match choice.comes {
+                Comes::Whole => self.restore_or_report(one, None).await?,
+                Comes::Columns(columns) => self.restore_or_report(one, Some(&columns)).await?,
+                Comes::Nothing => self.report(one, &older(one)).await?,
+            }
         }
         Ok(())
     }
 
-    async fn restore_or_report(&mut self, kept: &Preservation) -> Result<(), StepError> {
-        let why = match self.restore(kept).await {
-            Ok(()) => return Ok(()),
-            Err(Stays::Failed(error)) => return Err(error),
-            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => why,
+    /// Which copies come back. Decided once, since those that have come back before an interruption count for it too.
+    async fn choices(&mut self, version: &str, kept: &[Preservation]) -> Result<Vec<Choice>, StepError> {
+        let marker = self.book.choices_marker(version);
+        if let Some(noted) = self.note(&marker).await? {
+            return serde_json::from_str(&noted)
+                .map_err(|error| StepError::permanent(format!("the note {marker} cannot be read: {error}")));
+        }
+        let mut early = HashSet::new();
+        for one in kept {
+            if self.marked(&early_marker(one.id)).await?.is_some() {
+                early.insert(one.id);
+            }
+        }
+        let choices = choose(kept, &early);
+        self.mark(&marker, 0, Some(&json!(choices).to_string())).await?;
+        Ok(choices)
+    }
+
+    pub(crate) async fn restore_or_report(
+        &mut self,
+        kept: &Preservation,
+        part: Option<&[String]>,
+    ) -> Result<(), StepError> {
+        let restored = match part {
+            None => self.restore(kept).await,
+            Some(columns) => self.restore_part(kept, columns).await,
         };
+        match restored {
+            Ok(()) if part.is_some() => self.report(kept, &older(kept)).await,
+            Ok(()) => Ok(()),
+            Err(Stays::Failed(error)) => Err(error),
+            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => self.report(kept, &why).await,
+        }
+    }
+
+    /// Tells that something stays put aside: to those who watch, and in the step's output.
+    async fn report(&mut self, kept: &Preservation, why: &str) -> Result<(), StepError> {
         tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data stays put aside");
+        let text = format!("{} stays put aside: {why}", kept.object);
+        self.mark_anew(&self.book.warning_marker(kept.id), 0, Some(&text)).await?;
         self.book.cx.progress(json!({ "stays_put_aside": kept.object, "reason": why })).await
+    }
+
+    /// Notes in the journal what came back before an interruption kept it from being noted.
+    pub(crate) async fn settle_restored(&mut self, version: &str) -> Result<(), StepError> {
+        for one in self.book.kept(version).await? {
+            if self.marked(&self.restored_marker(one.id)).await?.is_some() {
+                self.book.restored(one.id).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Brings one thing back, in one transaction with a marker.
@@ -82,6 +130,19 @@ impl Run {
             }
         }
         self.book.restored(kept.id).await?;
+        Ok(())
+    }
+
+    /// Brings some columns of a copy back. It stays kept for the others.
+    async fn restore_part(&mut self, kept: &Preservation, columns: &[String]) -> Result<(), Stays> {
+        let Keeper::Columns { table, key, keep_database, keep_table, .. } = &kept.keeper else {
+            return Err(Stays::Conflict("it has no columns".to_owned()));
+        };
+        let marker = format!("{}/part", self.restored_marker(kept.id));
+        if self.marked(&marker).await?.is_none() {
+            self.assert_lock().await?;
+            self.restore_columns(table, columns, key, ObjectRef::new(keep_database, keep_table), &marker).await?;
+        }
         Ok(())
     }
 

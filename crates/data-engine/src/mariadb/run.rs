@@ -3,6 +3,7 @@
 use domain::ledger::Direction;
 use saga::{StatementKey, StepContext, StepError};
 
+use super::markers::{Counts, counts};
 use super::session::Run;
 use crate::book::{Book, Progress};
 use crate::engine::{DataEngine, Scripts};
@@ -80,20 +81,31 @@ pub(crate) async fn touched<'a>(
 }
 
 impl Run {
-    /// Runs what is left of a migration.
-    pub(crate) async fn migration(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
+    /// [`Run::migration`], and what the step has put aside and brought back so far.
+    pub(crate) async fn migration_counted(&mut self, plan: &Plan<'_>) -> Result<(Option<String>, Counts), StepError> {
+        let fingerprint = self.migration(plan).await?;
+        let counts = counts(&mut self.session, &self.database, &self.book.cx).await?;
+        Ok((fingerprint, counts))
+    }
+
+    /// Runs what is left of a migration. The fingerprint afterwards, unless nothing was left.
+    async fn migration(&mut self, plan: &Plan<'_>) -> Result<Option<String>, StepError> {
         let end = plan.end();
         if self.book.progress(&end)? == Progress::Done {
-            return Ok(());
+            return Ok(None);
         }
         self.assert_ledger().await?;
+        if plan.script.direction == Direction::Down {
+            self.book.assert_belongs_to_up(&plan.script).await?;
+        }
         let before = self.schema_before(&plan.script).await?;
         for unit in &plan.units {
+            self.book.go_on()?;
             let (done, total) = (u64::from(unit.index), u64::from(number(plan.units.len())));
             self.book.cx.progress_of(&plan.script.name(), done, total).await?;
             self.statement(plan, unit).await?;
         }
         self.restore_kept(plan).await?;
-        self.finish(&plan.script, &end, &before, true).await
+        self.finish(&plan.script, &end, &before, true).await.map(Some)
     }
 }

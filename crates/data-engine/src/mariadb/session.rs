@@ -6,7 +6,7 @@ use driver_mariadb::{ObjectRef, Session, SessionOptions, Target, quote_identifie
 use saga::{StepContext, StepError};
 use serde_json::json;
 
-use crate::book::Book;
+use crate::book::{Book, go_on};
 use crate::engine::DataEngine;
 use crate::error::Error;
 use crate::script::sha256;
@@ -35,6 +35,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn open(engine: &DataEngine, target: &Target, cx: &StepContext) -> Result<Self, StepError> {
+        go_on(cx)?;
         cx.assert_held().await?;
         let lock = format!("backout_{}", target.database());
         end_orphan(engine, target, cx, &lock).await?;
@@ -77,7 +78,11 @@ impl Run {
         let mut tries = 1;
         loop {
             match self.session.execute(sql).await {
-                Err(error) if tries < LOCK_TRIES && error.code().is_some_and(|code| LOCK_ERRORS.contains(&code)) => {
+                Err(error)
+                    if tries < LOCK_TRIES
+                        && self.book.go_on().is_ok()
+                        && error.code().is_some_and(|code| LOCK_ERRORS.contains(&code)) =>
+                {
                     let news = json!({ "waiting_for_locks": error.to_string(), "try": tries });
                     if self.book.cx.progress(news).await.is_err() {
                         return Err(error);

@@ -115,7 +115,7 @@ impl Run {
             // Where the connection is lost, the server rolls back by itself.
             let _ = self.session.rollback().await;
             let is_lock = matches!(&error, Attempt::Failed(error) if matches!(error.code(), Some(1205 | 1213)));
-            if !is_lock || tries >= TRANSACTION_TRIES {
+            if !is_lock || tries >= TRANSACTION_TRIES || self.book.go_on().is_err() {
                 return Err(error.into());
             }
             tries += 1;

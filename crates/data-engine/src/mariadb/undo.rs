@@ -38,14 +38,22 @@ impl Run {
         }
         let before = self.schema_before(&back.script).await?;
         let kept = self.own_kept(&forth).await?;
-        if direction == Direction::Down {
-            self.tables_back(&forth, &kept).await?;
+        match direction {
+            Direction::Up => self.settle_restored(back.script.version()).await?,
+            Direction::Down => self.tables_back(&forth, &kept).await?,
         }
         for unit in &back.units {
+            self.book.go_on()?;
             self.undo_statement(&back, unit, whole).await?;
         }
-        if direction == Direction::Down {
-            self.columns_back(&kept).await?;
+        for one in &kept {
+            match (direction, &one.keeper) {
+                // Moved back whole, before the first statement.
+                (Direction::Down, Keeper::Table { .. }) => {}
+                (Direction::Down, _) => self.back_in_place(one).await?,
+                // What an up took away comes back as far as its down has made room for it.
+                (Direction::Up, _) => self.restore_or_report(one, None).await?,
+            }
         }
         let recorded = self.book.progress(&forth.end())? != Progress::Untouched;
         self.finish(&back.script, &end, &before, recorded).await?;
@@ -146,17 +154,14 @@ impl Run {
         Ok(())
     }
 
-    async fn columns_back(&mut self, kept: &[Preservation]) -> Result<(), StepError> {
-        for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Columns { .. })) {
-            match self.restore(one).await {
-                Ok(()) => {}
-                Err(Stays::Failed(error)) => return Err(error),
-                Err(Stays::NoPlace(why) | Stays::Conflict(why)) => {
-                    return Err(StepError::permanent(format!("{} cannot be brought back: {why}", one.object)));
-                }
+    async fn back_in_place(&mut self, one: &Preservation) -> Result<(), StepError> {
+        match self.restore(one).await {
+            Ok(()) => Ok(()),
+            Err(Stays::Failed(error)) => Err(error),
+            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => {
+                Err(StepError::permanent(format!("{} cannot be brought back: {why}", one.object)))
             }
         }
-        Ok(())
     }
 
     /// Brings a statement of the opposite script about, as far as its effect is missing.

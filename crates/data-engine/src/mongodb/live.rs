@@ -1,9 +1,12 @@
 //! Scripts whose course depends on what the server answers.
 
-use mongo_script::{ErrorKind, Host, HostError, Operation, run_live};
+use std::sync::Arc;
+
+use mongo_script::{ErrorKind, Host, HostError, Operation, StopSign, run_live};
 use saga::StepError;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::locked::Run;
 use super::operation::unclear;
@@ -26,8 +29,11 @@ impl Run {
     /// Runs a script live. It is run from its beginning when the step is resumed; operations that were
     /// carried out before are repeated where that does no harm, and stop for a person otherwise.
     pub(super) async fn run_live(&self, plan: &Plan<'_>) -> Result<(), StepError> {
+        // Dropped with this call, whether it ends or is given up at its deadline: the thread ends by itself then.
+        let watched = CancellationToken::new();
+        let _ends_the_thread = watched.clone().drop_guard();
         let mut host = Journalled {
-            run: self.clone(),
+            run: self.abandoned_with(watched),
             runtime: Handle::current(),
             script: plan.script.scripts.clone(),
             direction: plan.script.direction,
@@ -56,6 +62,11 @@ impl Host for Journalled {
     fn execute(&mut self, operation: &Operation) -> Result<Value, HostError> {
         let runtime = self.runtime.clone();
         runtime.block_on(self.carry_out(operation))
+    }
+
+    fn stop_sign(&self) -> StopSign {
+        let (abandoned, stop) = (self.run.abandoned.clone(), self.run.book.cx.stop().clone());
+        Arc::new(move || abandoned.is_cancelled() || stop.is_cancelled())
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use driver_mongodb::{Acquired, Target};
-use saga::{ErrorKind, StepContext, StepError};
+use driver_mongodb::{Acquired, Fingerprint, Target};
+use saga::{ErrorKind, StatementKey, StepContext, StepError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::book::Book;
+use crate::book::{Book, go_on};
 use crate::engine::DataEngine;
 use crate::error::Error;
 
@@ -19,6 +20,8 @@ pub(super) const OPERATION: Duration = Duration::from_mins(10);
 /// Longer than any operation, since the lock is renewed between them. A later claim of the same job does not
 /// wait for it.
 const LOCK_TTL: Duration = Duration::from_mins(12);
+/// The most markers that are looked at: one for each operation that put something aside.
+const MAX_MARKERS: u32 = 10_000;
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 const SHORT: Duration = Duration::from_secs(30);
@@ -32,10 +35,13 @@ pub(super) struct Run {
     pub(super) target: Target,
     owner: String,
     fence: i64,
+    /// Fires when nobody waits any more for what this does.
+    pub(super) abandoned: CancellationToken,
 }
 
 impl Run {
     pub(super) async fn open(engine: &DataEngine, target: &Target, cx: &StepContext) -> Result<Self, StepError> {
+        go_on(cx)?;
         cx.assert_held().await?;
         let owner = cx.held().job.to_string();
         let fence = i64::try_from(cx.held().fence).unwrap_or(i64::MAX);
@@ -52,12 +58,21 @@ impl Run {
                 Acquired::HeldBy(holder) if Instant::now() >= deadline => {
                     return Err(StepError::transient(format!("the migration lock is held by job {}", holder.owner)));
                 }
-                Acquired::HeldBy(_) => tokio::time::sleep(LOCK_PAUSE).await,
+                Acquired::HeldBy(_) => {
+                    go_on(cx)?;
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
             }
         }
         end_orphans(target, cx).await?;
         cx.assert_held().await?;
-        Ok(Self { book: Book::open(engine, cx).await?, target: target.clone(), owner, fence })
+        Ok(Self {
+            book: Book::open(engine, cx).await?,
+            target: target.clone(),
+            owner,
+            fence,
+            abandoned: CancellationToken::new(),
+        })
     }
 
     /// Gives the lock back. Where that fails it ends by itself.
@@ -67,8 +82,22 @@ impl Run {
         }
     }
 
-    /// To be called before each effect: makes sure of lock and lease.
+    /// The same, for work that is to end when `abandoned` fires.
+    pub(super) fn abandoned_with(&self, abandoned: CancellationToken) -> Self {
+        Self { abandoned, ..self.clone() }
+    }
+
+    /// Fails where this is not to go on: the job was called off, the worker shuts down, or nobody waits for it.
+    pub(super) fn go_on(&self) -> Result<(), StepError> {
+        if self.abandoned.is_cancelled() {
+            return Err(StepError::transient("the step ended before the script did"));
+        }
+        self.book.go_on()
+    }
+
+    /// To be called before each effect: makes sure of lock and lease, and that it is still wanted.
     pub(super) async fn assert_lock(&self) -> Result<(), StepError> {
+        self.go_on()?;
         match self.target.renew_lock(LOCK, &self.owner, self.fence, LOCK_TTL).await {
             Err(error @ driver_mongodb::Error::LockLost { .. }) => {
                 return Err(StepError::new(ErrorKind::FenceLost, error.to_string()));
@@ -95,13 +124,20 @@ impl Run {
         Ok(reply["cursor"]["firstBatch"][0]["note"].as_str().map(str::to_owned))
     }
 
-    pub(super) async fn remember_schema(
-        &self,
-        sha256: &str,
-        objects: &BTreeMap<String, String>,
-    ) -> Result<(), StepError> {
-        let text = json!(objects).to_string();
-        self.mark(&format!("schema/{sha256}"), 0, Some(&text), false).await
+    pub(super) async fn is_marked(&self, marker: &str) -> Result<bool, StepError> {
+        let reply = self.command(&json!({ "find": MARKERS, "filter": { "_id": marker }, "limit": 1 })).await?;
+        Ok(reply["cursor"]["firstBatch"][0].is_object())
+    }
+
+    /// Notes what the schema is: its hash under `marker`, and its objects by that hash.
+    pub(super) async fn remember_schema(&self, marker: &str, schema: &Fingerprint) -> Result<(), StepError> {
+        let once = |marker: &str, note: &str| {
+            let fields = json!({ "affected": { "$numberLong": "0" }, "note": note });
+            json!({ "q": { "_id": marker }, "u": { "$setOnInsert": fields }, "upsert": true })
+        };
+        let by_hash = format!("schema/{}", schema.sha256);
+        let updates = [once(&by_hash, &json!(schema.objects).to_string()), once(marker, &schema.sha256)];
+        self.command(&json!({ "update": MARKERS, "updates": updates })).await.map(drop)
     }
 
     pub(super) async fn remembered_schema(&self, sha256: &str) -> Result<Option<BTreeMap<String, String>>, StepError> {
@@ -122,18 +158,55 @@ impl Run {
     }
 }
 
-/// How many documents the step put aside and brought back.
-pub(super) async fn counts(target: &Target, cx: &StepContext) -> Result<(u64, u64), StepError> {
+/// How many documents the step put aside and brought back, and what did not come back.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) preserved: u64,
+    pub(super) restored: u64,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Adds up the step's markers.
+pub(super) async fn counts(target: &Target, cx: &StepContext) -> Result<Counts, StepError> {
     let prefix = format!("{}/{}/", cx.held().job, cx.step());
-    let mut sums = [0, 0];
-    for (sum, pattern) in sums.iter_mut().zip([format!("^{prefix}r/.*/preserved$"), format!("^{prefix}restored/")]) {
-        let filter = json!({ "_id": { "$regularExpression": { "pattern": pattern, "options": "" } } });
-        let command = json!({ "find": MARKERS, "filter": filter, "batchSize": 1000 });
-        let reply = target.run(&command, None, None, SHORT).await.map_err(Error::from)?;
-        let found = reply["cursor"]["firstBatch"].as_array().cloned().unwrap_or_default();
-        *sum = found.iter().filter_map(|marker| long(&marker["affected"])).sum();
+    let pattern = format!("^{prefix}(r/.*/preserved$|restored/|warning/)");
+    let filter = json!({ "_id": { "$regularExpression": { "pattern": pattern, "options": "" } } });
+    let mut counts = Counts::default();
+    for marker in markers(target, &filter).await? {
+        let id = marker["_id"].as_str().unwrap_or_default();
+        let affected = long(&marker["affected"]).unwrap_or_default();
+        match id.strip_prefix(&prefix) {
+            Some(kind) if kind.starts_with("warning/") => {
+                counts.warnings.extend(marker["note"].as_str().map(str::to_owned));
+            }
+            Some(kind) if kind.starts_with("restored/") => counts.restored += affected,
+            _ => counts.preserved += affected,
+        }
     }
-    Ok((sums[0], sums[1]))
+    Ok(counts)
+}
+
+/// The numbers of the operations of a script that have put something aside. Of a script that runs live nothing else
+/// tells them.
+pub(super) async fn keeping_operations(
+    target: &Target,
+    book: &Book,
+    first: &StatementKey,
+) -> Result<Vec<u32>, StepError> {
+    let first = book.marker(first);
+    let prefix = first.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    // The character behind the digits.
+    let filter = json!({ "_id": { "$gte": format!("{prefix}0"), "$lt": format!("{prefix}:") } });
+    let found = markers(target, &filter).await?;
+    let number =
+        |marker: &Value| marker["_id"].as_str()?.strip_prefix(prefix)?.strip_suffix("/preserved")?.parse().ok();
+    Ok(found.iter().filter_map(number).collect())
+}
+
+async fn markers(target: &Target, filter: &Value) -> Result<Vec<Value>, StepError> {
+    let command = json!({ "find": MARKERS, "filter": filter, "sort": { "_id": 1 }, "batchSize": MAX_MARKERS });
+    let reply = target.run(&command, None, None, SHORT).await.map_err(Error::from)?;
+    Ok(reply["cursor"]["firstBatch"].as_array().cloned().unwrap_or_default())
 }
 
 /// A number in canonical extended JSON.

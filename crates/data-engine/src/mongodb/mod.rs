@@ -3,6 +3,7 @@
 mod live;
 mod locked;
 mod operation;
+mod paged;
 mod preserve;
 mod probe;
 mod run;
@@ -30,7 +31,7 @@ pub(crate) async fn migrate(
 ) -> Result<Migrated, StepError> {
     let plans = run::plans(target, cx, migrations, direction)?;
     let run = Run::open(engine, target, cx).await?;
-    let mut outcome = Ok(());
+    let mut outcome = Ok(None);
     for plan in &plans {
         outcome = run.migration(plan).await;
         if outcome.is_err() {
@@ -38,8 +39,11 @@ pub(crate) async fn migrate(
         }
     }
     run.close().await;
-    outcome?;
-    migrated(target, cx, &plans).await
+    // Taken under the lock behind the last operation.
+    match outcome? {
+        Some(fingerprint) => report(target, cx, &plans, fingerprint).await,
+        None => migrated(target, cx, &plans).await,
+    }
 }
 
 /// Whether the journal has every migration as done.
@@ -84,12 +88,22 @@ pub(crate) async fn undo(
 
 async fn migrated(target: &Target, cx: &StepContext, plans: &[run::Plan<'_>]) -> Result<Migrated, StepError> {
     let fingerprint = target.fingerprint(&[LEDGER]).await.map_err(Error::from)?;
-    let (rows_preserved, rows_restored) = locked::counts(target, cx).await?;
+    report(target, cx, plans, fingerprint.sha256).await
+}
+
+async fn report(
+    target: &Target,
+    cx: &StepContext,
+    plans: &[run::Plan<'_>],
+    fingerprint: String,
+) -> Result<Migrated, StepError> {
+    let counts = locked::counts(target, cx).await?;
     Ok(Migrated {
         migrations: plans.iter().map(|plan| plan.script.version().to_owned()).collect(),
         statements: plans.iter().map(|plan| number(plan.operations.len())).sum(),
-        rows_preserved,
-        rows_restored,
-        fingerprint: fingerprint.sha256,
+        rows_preserved: counts.preserved,
+        rows_restored: counts.restored,
+        fingerprint,
+        warnings: counts.warnings,
     })
 }

@@ -1,5 +1,7 @@
 //! Puts fields and collections aside before they go, and brings them back.
 
+use std::collections::HashSet;
+
 use driver_mongodb::Overwrite;
 use mongo_script::Operation;
 use saga::{Keeper, Preservation, StatementKey, StepError};
@@ -7,7 +9,10 @@ use serde_json::{Value, json};
 
 use super::locked::Run;
 use super::operation::nothing;
+use super::run::Plan;
+use crate::book::early_marker;
 use crate::error::Error;
+use crate::kept::{Choice, Comes, choose, place};
 
 /// How often documents are gone through that the application goes on changing.
 const PASSES: u32 = 20;
@@ -26,14 +31,15 @@ impl Run {
         filter: &Value,
         fields: &[String],
     ) -> Result<Value, StepError> {
-        let failed = |error: driver_mongodb::Error| {
-            let message = format!("{at}: fields of {collection} cannot be put aside: {error}");
-            if error.is_transient() { StepError::transient(message) } else { StepError::permanent(message) }
-        };
         let keep = self.keep_name(key, collection);
-        self.assert_lock().await?;
-        let kept = self.target.keep_fields(collection, filter, fields, &keep).await.map_err(failed)?;
-        let verified = self.target.verify_kept(collection, filter, fields, &keep).await.map_err(failed)?;
+        let paged = self.paged(&self.book.marker(key));
+        let failed = |error: driver_mongodb::Error| {
+            let error = paged.failed(error);
+            let message = format!("{at}: fields of {collection} cannot be put aside: {}", error.message);
+            StepError { message, ..error }
+        };
+        let kept = paged.target.keep_fields(collection, filter, fields, &keep).await.map_err(failed)?;
+        let verified = paged.target.verify_kept(collection, filter, fields, &keep).await.map_err(failed)?;
         if verified.missing > 0 {
             return Err(StepError::transient(format!(
                 "{at}: {} values of {collection} have no copy yet, so none is removed",
@@ -57,8 +63,7 @@ impl Run {
         };
         self.book.keep(&preservation).await?;
         self.book.intent(key).await?;
-        self.assert_lock().await?;
-        self.target.unset_where_equal(collection, filter, fields, &keep, PASSES).await.map_err(failed)?;
+        paged.target.unset_where_equal(collection, filter, fields, &keep, PASSES).await.map_err(failed)?;
         self.book.done(key, kept.documents).await?;
         let documents = json!({ "$numberLong": kept.documents.to_string() });
         Ok(json!({ "ok": { "$numberDouble": "1.0" }, "n": documents, "nModified": documents }))
@@ -80,10 +85,11 @@ impl Run {
             self.book.done(key, 0).await?;
             return Ok(nothing());
         }
-        let is_view = kind.as_deref() == Some("view");
-        if is_view || (undo && self.is_pending(key, collection).await?) {
+        if kind.as_deref() == Some("view") {
             return self.run_plain(at, key, operation).await;
         }
+        // Made before older documents came back: it holds what the script wrote.
+        let early = undo && self.waits_untouched(key, collection).await?;
         let rows = match kind {
             Some(_) => self.target.count(collection, &json!({})).await.map_err(Error::from)?,
             None => self.target.count(&keep, &json!({})).await.map_err(Error::from)?,
@@ -98,63 +104,131 @@ impl Run {
             rows,
             checksum: MOVED.to_owned(),
         };
+        if early {
+            self.mark(&early_marker(preservation.id), 0, None, false).await?;
+        }
         self.book.keep(&preservation).await?;
         self.assert_lock().await?;
         self.book.intent(key).await?;
-        self.target.keep_collection(collection, &keep).await.map_err(Error::from)?;
+        let paged = self.paged(&self.book.marker(key));
+        paged.target.keep_collection(collection, &keep).await.map_err(|error| paged.failed(error))?;
+        // Counted where nobody writes any more.
+        if early && self.target.count(&keep, &json!({})).await.map_err(Error::from)? == 0 {
+            self.target.drop_kept(&keep).await.map_err(Error::from)?;
+            self.book.restored(preservation.id).await?;
+        }
         self.book.done(key, rows).await?;
         Ok(nothing())
     }
 
+    /// What was put aside for this migration by earlier steps, in the order in which it is treated, with how much of
+    /// it comes back. Decided once, since what has come back before an interruption counts for it too.
+    pub(super) async fn earlier_kept(&self, plan: &Plan<'_>) -> Result<Vec<(Preservation, Comes)>, StepError> {
+        let version = plan.script.version();
+        let own: HashSet<_> =
+            plan.operations.iter().map(|operation| self.book.preservation_id(&plan.key(operation))).collect();
+        let mut kept = self.book.kept(version).await?;
+        kept.retain(|one| !own.contains(&one.id));
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let marker = self.book.choices_marker(version);
+        let choices = if let Some(noted) = self.note(&marker).await? {
+            serde_json::from_str(&noted)
+                .map_err(|error| StepError::permanent(format!("the note {marker} cannot be read: {error}")))?
+        } else {
+            let mut early = HashSet::new();
+            for one in &kept {
+                if self.is_marked(&early_marker(one.id)).await? {
+                    early.insert(one.id);
+                }
+            }
+            let choices = choose(&kept, &early);
+            self.mark(&marker, 0, Some(&json!(choices).to_string()), false).await?;
+            choices
+        };
+        let found = |choice: Choice| Some((kept.iter().find(|one| one.id == choice.id)?.clone(), choice.comes));
+        Ok(choices.into_iter().filter_map(found).collect())
+    }
+
     /// Brings one thing back into a collection that is in use. Can be repeated.
     pub(super) async fn restore(&self, kept: &Preservation) -> Result<(), StepError> {
-        let rows = match &kept.keeper {
+        let marker = format!("{}restored/{}", self.book.marker_prefix(), kept.id);
+        let paged = self.paged(&marker);
+        if let Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } = &kept.keeper
+            && !self.exists(keep_collection).await?
+        {
+            return self.report(kept, &format!("the copy {keep_collection} is missing")).await;
+        }
+        let (rows, conflicts) = match &kept.keeper {
             Keeper::Fields { collection, fields, keep_collection } => {
                 if !self.exists(collection).await? {
                     return self.report(kept, "there is no such collection").await;
                 }
-                self.assert_lock().await?;
-                let restored =
-                    self.target.restore_fields(keep_collection, collection, fields).await.map_err(Error::from)?;
-                if restored.conflicts > 0 {
-                    let why = format!("{} values were written anew meanwhile and stay", restored.conflicts);
-                    self.report(kept, &why).await?;
-                }
-                self.target.kept(keep_collection).await.map_err(Error::from)?.documents
+                let restored = paged.target.restore_fields(keep_collection, collection, fields).await;
+                let restored = restored.map_err(|error| paged.failed(error))?;
+                (self.target.count(keep_collection, &json!({})).await, restored.conflicts)
             }
             Keeper::Collection { collection, keep_collection } => {
                 if !self.exists(collection).await? {
                     return self.report(kept, "there is no such collection").await;
                 }
-                self.assert_lock().await?;
                 // What the script itself puts into the new collection gives way to what was there.
-                self.target
-                    .restore_documents(keep_collection, collection, Overwrite::Always)
-                    .await
-                    .map_err(Error::from)?;
-                self.target.count(keep_collection, &json!({})).await.map_err(Error::from)?
+                let restored = paged.target.restore_documents(keep_collection, collection, Overwrite::Always).await;
+                restored.map_err(|error| paged.failed(error))?;
+                (self.target.count(keep_collection, &json!({})).await, 0)
             }
             Keeper::Columns { .. } | Keeper::Table { .. } => {
                 return self.report(kept, "it belongs to another kind of data store").await;
             }
         };
-        let marker = format!("{}restored/{}", self.book.marker_prefix(), kept.id);
+        let rows = rows.map_err(Error::from)?;
+        if conflicts > 0 {
+            // The values that came back came back; the copy stays for the others.
+            self.mark(&format!("{marker}/part"), rows, None, true).await?;
+            let why = format!(
+                "{conflicts} values were written anew meanwhile and stand; the copy is {}",
+                place(&kept.keeper)
+            );
+            return self.report(kept, &why).await;
+        }
         self.mark(&marker, rows, None, true).await?;
         self.book.restored(kept.id).await
     }
 
-    async fn report(&self, kept: &Preservation, why: &str) -> Result<(), StepError> {
-        tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data");
+    /// Notes in the journal what came back before an interruption kept it from being noted.
+    pub(super) async fn settle_restored(&self, version: &str) -> Result<(), StepError> {
+        for one in self.book.kept(version).await? {
+            if self.is_marked(&format!("{}restored/{}", self.book.marker_prefix(), one.id)).await? {
+                self.book.restored(one.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells that something stays put aside: to those who watch, and in the step's output.
+    pub(super) async fn report(&self, kept: &Preservation, why: &str) -> Result<(), StepError> {
+        tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data stays put aside");
+        let text = format!("{} stays put aside: {why}", kept.object);
+        self.mark(&self.book.warning_marker(kept.id), 0, Some(&text), true).await?;
         self.book.cx.progress(json!({ "stays_put_aside": kept.object, "reason": why })).await
     }
 
-    /// Whether, while a migration is taken back, earlier documents of the collection still wait to come back.
-    async fn is_pending(&self, key: &StatementKey, collection: &str) -> Result<bool, StepError> {
+    /// Whether, while a migration is taken back, earlier documents of the collection wait that nobody has tried to
+    /// put back to the end.
+    async fn waits_untouched(&self, key: &StatementKey, collection: &str) -> Result<bool, StepError> {
         let own = self.book.preservation_id(key);
         let kept = self.book.kept(&key.migration).await?;
-        Ok(kept.iter().any(|one| {
+        let mut waits = false;
+        for one in kept.iter().filter(|one| {
             one.id != own && matches!(&one.keeper, Keeper::Collection { collection: of, .. } if of == collection)
-        }))
+        }) {
+            if self.is_marked(&self.book.warning_marker(one.id)).await? {
+                return Ok(false);
+            }
+            waits = true;
+        }
+        Ok(waits)
     }
 
     fn keep_name(&self, key: &StatementKey, collection: &str) -> String {

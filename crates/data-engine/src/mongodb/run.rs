@@ -1,6 +1,6 @@
 //! A migration from its first operation to its ledger entry.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use domain::ledger::Direction;
@@ -10,11 +10,12 @@ use saga::{Keeper, StatementKey, StepContext, StepError};
 use serde_json::json;
 
 use super::LEDGER;
-use super::locked::Run;
+use super::locked::{Run, keeping_operations};
 use crate::book::{Book, Progress};
 use crate::engine::{DataEngine, Scripts};
 use crate::error::Error;
 use crate::examine::mongo::{Treatment, treatment};
+use crate::kept::{Comes, older};
 use crate::script::{Script, number, sha256};
 
 /// A script with its operations; none where it has to run live.
@@ -49,6 +50,15 @@ impl<'a> Plan<'a> {
             return self.script.key(u32::MAX, &sha256(self.script.text.as_bytes()));
         }
         self.script.end(self.operations.len())
+    }
+
+    /// The operations that can have put something aside in this step.
+    pub(super) async fn keeping_keys(&self, target: &Target, book: &Book) -> Result<Vec<StatementKey>, StepError> {
+        if !self.is_live {
+            return Ok(self.operations.iter().map(|operation| self.key(operation)).collect());
+        }
+        let numbers = keeping_operations(target, book, &self.script.key(0, "")).await?;
+        Ok(numbers.into_iter().map(|index| self.script.key(index, "")).collect())
     }
 
     /// For messages: `migration 20250110001 (down), operation 2 at line 3`.
@@ -118,42 +128,49 @@ pub(super) async fn touched<'a>(
     direction: Direction,
     migrations: &'a [Scripts],
 ) -> Result<Vec<&'a Scripts>, StepError> {
-    let keys = |scripts: &Scripts| {
+    let book = Book::open(engine, cx).await?;
+    let mut keys = HashMap::new();
+    for scripts in migrations {
         let plan = Plan::of(target, cx, Script::of(scripts, direction, false)?)?;
-        Ok(plan.operations.iter().map(|operation| plan.key(operation)).collect())
-    };
-    Book::open(engine, cx).await?.touched(direction, migrations, keys).await
+        keys.insert(plan.script.version(), plan.keeping_keys(target, &book).await?);
+    }
+    let keys_of = |scripts: &Scripts| Ok(keys.remove(scripts.reference.version.as_str()).unwrap_or_default());
+    book.touched(direction, migrations, keys_of).await
 }
 
 impl Run {
-    /// Runs what is left of a migration.
-    pub(super) async fn migration(&self, plan: &Plan<'_>) -> Result<(), StepError> {
+    /// Runs what is left of a migration. The fingerprint afterwards, unless nothing was left.
+    pub(super) async fn migration(&self, plan: &Plan<'_>) -> Result<Option<String>, StepError> {
         let end = plan.end();
         if self.book.progress(&end)? == Progress::Done {
-            return Ok(());
+            return Ok(None);
+        }
+        if plan.script.direction == Direction::Down {
+            self.book.assert_belongs_to_up(&plan.script).await?;
         }
         let before = self.schema_before(&plan.script).await?;
-        let own: HashSet<_> =
-            plan.operations.iter().map(|operation| self.book.preservation_id(&plan.key(operation))).collect();
-        let mut kept = self.book.kept(plan.script.version()).await?;
-        kept.retain(|one| !own.contains(&one.id));
+        let earlier = self.earlier_kept(plan).await?;
         // Fields come back before the script fills those that are missing, collections after it has made them.
-        for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Fields { .. })) {
+        for (one, _) in earlier.iter().filter(|(one, _)| matches!(one.keeper, Keeper::Fields { .. })) {
             self.restore(one).await?;
         }
         if plan.is_live {
             self.run_live(plan).await?;
         }
         for operation in &plan.operations {
+            self.go_on()?;
             let (done, total) = (u64::from(operation.index), u64::from(number(plan.operations.len())));
             self.book.cx.progress_of(&plan.script.name(), done, total).await?;
             let key = plan.key(operation);
             self.operation(&plan.script.name(), plan.script.undo, &key, operation).await?;
         }
-        for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Collection { .. })) {
-            self.restore(one).await?;
+        for (one, comes) in earlier.iter().filter(|(one, _)| matches!(one.keeper, Keeper::Collection { .. })) {
+            match comes {
+                Comes::Nothing => self.report(one, &older(one)).await?,
+                Comes::Whole | Comes::Columns(_) => self.restore(one).await?,
+            }
         }
-        self.finish(&plan.script, &end, &before, true).await
+        self.finish(&plan.script, &end, &before, true).await.map(Some)
     }
 
     async fn schema(&self) -> Result<Fingerprint, StepError> {
@@ -167,19 +184,18 @@ impl Run {
             return Ok(noted);
         }
         let before = self.schema().await?;
-        self.remember_schema(&before.sha256, &before.objects).await?;
-        self.mark(&marker, 0, Some(&before.sha256), false).await?;
+        self.remember_schema(&marker, &before).await?;
         Ok(before.sha256)
     }
 
-    /// Settles ledgers and fingerprint behind the last operation.
+    /// Settles ledgers and fingerprint behind the last operation. The fingerprint afterwards.
     pub(super) async fn finish(
         &self,
         script: &Script<'_>,
         end: &StatementKey,
         before: &str,
         record: bool,
-    ) -> Result<(), StepError> {
+    ) -> Result<String, StepError> {
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
             self.assert_as_before_up(script, &after).await?;
@@ -198,7 +214,8 @@ impl Run {
         if record {
             self.book.record_ledger(reference, script.direction, before, &after.sha256).await?;
         }
-        self.book.done(end, 0).await
+        self.book.done(end, 0).await?;
+        Ok(after.sha256)
     }
 
     async fn assert_as_before_up(&self, script: &Script<'_>, now: &Fingerprint) -> Result<(), StepError> {

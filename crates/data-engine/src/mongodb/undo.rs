@@ -10,7 +10,6 @@ use super::probe::Found;
 use super::run::Plan;
 use crate::book::Progress;
 use crate::engine::Scripts;
-use crate::error::Error;
 use crate::script::{Script, opposite};
 
 impl Run {
@@ -38,36 +37,46 @@ impl Run {
         let before = self.schema_before(&back.script).await?;
         let whole = self.book.progress(&forth.end())? != Progress::Untouched;
         let kept = self.own_kept(&forth).await?;
-        if direction == Direction::Down {
-            for one in &kept {
-                self.back_in_place(one).await?;
+        match direction {
+            Direction::Up => self.settle_restored(back.script.version()).await?,
+            Direction::Down => {
+                for one in &kept {
+                    self.back_in_place(one).await?;
+                }
             }
         }
         for operation in &back.operations {
+            self.go_on()?;
             self.undo_operation(&back, operation, whole).await?;
         }
-        self.finish(&back.script, &end, &before, whole).await
+        if direction == Direction::Up {
+            // What the up took away has a place again.
+            for one in &kept {
+                self.restore(one).await?;
+            }
+        }
+        self.finish(&back.script, &end, &before, whole).await.map(drop)
     }
 
     async fn own_kept(&self, forth: &Plan<'_>) -> Result<Vec<Preservation>, StepError> {
+        let keys = forth.keeping_keys(&self.target, &self.book).await?;
+        let own: Vec<_> = keys.iter().map(|key| self.book.preservation_id(key)).collect();
         let mut kept = self.book.kept(forth.script.version()).await?;
-        if !forth.is_live {
-            let own: Vec<_> =
-                forth.operations.iter().map(|operation| self.book.preservation_id(&forth.key(operation))).collect();
-            kept.retain(|one| own.contains(&one.id));
-        }
+        kept.retain(|one| own.contains(&one.id));
         Ok(kept)
     }
 
     /// What was put aside goes back where it was; what never left is found there.
     async fn back_in_place(&self, kept: &Preservation) -> Result<(), StepError> {
-        self.assert_lock().await?;
+        let paged = self.paged(&format!("{}restored/{}", self.book.marker_prefix(), kept.id));
         match &kept.keeper {
             Keeper::Collection { collection, keep_collection } => {
-                self.target.restore_collection(keep_collection, collection).await.map_err(Error::from)?;
+                let back = paged.target.restore_collection(keep_collection, collection).await;
+                back.map_err(|error| paged.failed(error))?;
             }
             Keeper::Fields { collection, fields, keep_collection } => {
-                self.target.restore_fields(keep_collection, collection, fields).await.map_err(Error::from)?;
+                let restored = paged.target.restore_fields(keep_collection, collection, fields).await;
+                restored.map_err(|error| paged.failed(error))?;
             }
             Keeper::Columns { .. } | Keeper::Table { .. } => {
                 return Err(StepError::permanent(format!("{} belongs to another kind of data store", kept.object)));

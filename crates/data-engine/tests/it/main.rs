@@ -7,4 +7,5 @@ mod mariadb;
 mod mariadb_kill;
 mod mariadb_undo;
 mod mongodb;
+mod mongodb_pages;
 mod support;

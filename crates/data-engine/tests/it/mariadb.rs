@@ -5,7 +5,7 @@ use domain::ledger::Direction;
 use saga::ErrorKind;
 
 use crate::support::mariadb::Base;
-use crate::support::{example, scripts};
+use crate::support::{Job, example, scripts};
 
 const USERS: &str = "20250103001_create_roles_permissions";
 const CACHE: &str = "20250105001_add_cache_table";
@@ -163,4 +163,39 @@ async fn a_backup_is_written_and_read_again() {
     assert_eq!(std::fs::metadata(&report.path).unwrap().len(), report.bytes);
     assert_eq!(report.sha256.len(), 64);
     assert!(engine.server_version().await.unwrap().contains("MariaDB"));
+}
+
+#[tokio::test]
+async fn a_step_that_is_called_off_stops_between_two_statements_and_goes_on_from_there() {
+    let base = Base::new();
+    let up = "CREATE TABLE a (id INT PRIMARY KEY); CREATE TABLE b (id INT PRIMARY KEY)";
+    let migration = [scripts("1", up, "DROP TABLE b; DROP TABLE a")];
+    for (direction, tables) in [(Direction::Up, "a"), (Direction::Down, "a")] {
+        let job = Job::new();
+        let cx = base.jobs.claim(job);
+        base.jobs.journal.stop_when_done(cx.stop());
+        let error = base.jobs.engine.migrate(&cx, direction, &migration).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+        assert_eq!(base.rows("SHOW TABLES LIKE '_'").await, [tables]);
+        base.jobs.resume(job, direction, &migration).await.unwrap();
+    }
+    assert!(base.rows("SHOW TABLES LIKE '_'").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_down_that_does_not_belong_to_the_applied_up_is_refused() {
+    let base = Base::new();
+    let applied = [scripts("1", "CREATE TABLE t (id INT PRIMARY KEY)", "DROP TABLE t")];
+    base.jobs.run(Direction::Up, &applied).await;
+    for (up, down) in [
+        ("CREATE TABLE t (id INT PRIMARY KEY)", "DROP TABLE IF EXISTS t"),
+        ("CREATE TABLE t (id BIGINT PRIMARY KEY)", "DROP TABLE t"),
+    ] {
+        let cx = base.jobs.claim(Job::new());
+        let error = base.jobs.engine.migrate(&cx, Direction::Down, &[scripts("1", up, down)]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Permanent);
+        assert!(error.message.contains("belongs to other scripts than those that were applied"), "{error}");
+    }
+    assert_eq!(base.rows("SHOW TABLES LIKE 't'").await, ["t"]);
+    base.jobs.run(Direction::Down, &applied).await;
 }

@@ -126,3 +126,96 @@ async fn taking_back_what_was_never_begun_does_nothing() {
     base.jobs.undo(Job::new(), Direction::Up, &migration).await;
     assert!(base.rows("SHOW TABLES").await.is_empty());
 }
+
+#[tokio::test]
+async fn values_written_while_an_older_copy_stayed_are_put_aside_again_when_the_up_is_taken_back() {
+    let base = Base::new();
+    base.execute("CREATE TABLE t (id INT PRIMARY KEY, b INT NOT NULL)").await;
+    base.execute("INSERT INTO t VALUES (1, 1)").await;
+    let migration = [scripts("1", "ALTER TABLE t ADD COLUMN a VARCHAR(9)", "ALTER TABLE t DROP COLUMN a")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.execute("UPDATE t SET a = 'old'").await;
+    base.jobs.run(Direction::Down, &migration).await;
+    // The copy does not fit any more.
+    base.execute("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, b)").await;
+    let (job, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!((up.rows_restored, up.warnings.len()), (0, 1));
+    assert!(up.warnings[0].starts_with("column t.a stays put aside: the primary key of t"), "{:?}", up.warnings);
+    base.execute("UPDATE t SET a = 'new'").await;
+
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    assert_eq!(base.jobs.journal.waiting().len(), 2);
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows("SELECT a FROM t").await, ["new"]);
+    assert_eq!(again.warnings.len(), 1);
+    assert!(again.warnings[0].contains("a newer copy came back in its place"), "{:?}", again.warnings);
+    assert_eq!(base.jobs.journal.waiting().len(), 1, "the older copy stays");
+}
+
+#[tokio::test]
+async fn rows_written_while_an_older_copy_stayed_are_put_aside_again_when_the_up_is_taken_back() {
+    let base = Base::new();
+    let migration = [scripts("1", "CREATE TABLE s (id INT PRIMARY KEY, v VARCHAR(9))", "DROP TABLE s")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.execute("INSERT INTO s VALUES (1, 'old')").await;
+    base.jobs.run(Direction::Down, &migration).await;
+    let saga::Keeper::Table { keep_database, keep_table, .. } = base.jobs.journal.waiting()[0].keeper.clone() else {
+        panic!("a table is kept as one");
+    };
+    let (copy, away) = (format!("`{keep_database}`.`{keep_table}`"), format!("`{keep_database}`.away"));
+    base.execute(&format!("RENAME TABLE {copy} TO {away}")).await;
+    let (job, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert!(up.warnings[0].contains("is missing"), "{:?}", up.warnings);
+    base.execute("INSERT INTO s VALUES (1, 'new')").await;
+
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    base.execute(&format!("RENAME TABLE {away} TO {copy}")).await;
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows("SELECT v FROM s").await, ["new"]);
+    assert_eq!((again.warnings.len(), base.jobs.journal.waiting().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_a_broken_off_up_wrote_is_put_aside_and_gives_way_to_older_data() {
+    let base = Base::new();
+    base.execute("CREATE TABLE other (id INT PRIMARY KEY)").await;
+    let up = "CREATE TABLE s (id INT PRIMARY KEY, v VARCHAR(9)); INSERT INTO s VALUES (1, 'seed');
+              ALTER TABLE other ADD COLUMN x INT";
+    let migration = [scripts("1", up, "ALTER TABLE other DROP COLUMN x; DROP TABLE s")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.execute("UPDATE s SET v = 'real'").await;
+    base.jobs.run(Direction::Down, &migration).await;
+    base.execute("ALTER TABLE other ADD COLUMN x INT").await;
+    let job = Job::new();
+    let cx = base.jobs.claim(job);
+    base.jobs.engine.migrate(&cx, Direction::Up, &migration).await.unwrap_err();
+    // Somebody was quicker than the unwinding.
+    base.execute("INSERT INTO s VALUES (2, 'quick')").await;
+    base.execute("ALTER TABLE other DROP COLUMN x").await;
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    assert!(base.rows("SHOW TABLES LIKE 's'").await.is_empty());
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows("SELECT v FROM s").await, ["real"]);
+    let waiting: Vec<_> =
+        base.jobs.journal.waiting().into_iter().filter(|kept| kept.object == "table s").map(|kept| kept.rows).collect();
+    assert_eq!(waiting, [2], "what was written meanwhile is kept");
+    assert!(again.warnings.iter().any(|text| text.starts_with("table s stays put aside")), "{:?}", again.warnings);
+}
+
+#[tokio::test]
+async fn what_an_up_took_away_comes_back_when_it_is_taken_back() {
+    let base = Base::new();
+    base.execute("CREATE TABLE t (id INT PRIMARY KEY, a INT)").await;
+    base.execute("CREATE TABLE s (id INT PRIMARY KEY)").await;
+    base.execute("INSERT INTO t VALUES (1, 5)").await;
+    base.execute("INSERT INTO s VALUES (7)").await;
+    let down = "CREATE TABLE s (id INT PRIMARY KEY); ALTER TABLE t ADD COLUMN a INT";
+    let migration = [scripts("1", "ALTER TABLE t DROP COLUMN a; DROP TABLE s", down)];
+    let (job, _) = base.jobs.run(Direction::Up, &migration).await;
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    assert_eq!(
+        (base.rows("SELECT a FROM t").await, base.rows("SELECT id FROM s").await),
+        (vec!["5".to_owned()], vec!["7".to_owned()])
+    );
+    assert!(base.jobs.journal.waiting().is_empty());
+}

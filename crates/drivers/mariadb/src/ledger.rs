@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::name::ObjectRef;
+use crate::name::{ObjectRef, literal};
 use crate::schema::Column;
 use crate::session::Session;
 
@@ -143,19 +143,17 @@ impl Ledger {
     /// # Errors
     /// [`Error::LedgerNotRemoved`] where it is still there; [`Error::LedgerReadOnly`].
     pub async fn remove(&self, session: &mut Session, version: &str) -> Result<bool> {
-        if self.form(session).await? == LedgerForm::Missing {
-            return Ok(false);
+        match self.form(session).await? {
+            LedgerForm::Missing => return Ok(false),
+            LedgerForm::Versions { .. } => {}
+            form => return Err(self.read_only(form)),
         }
-        self.writable(session).await?;
-        let was_there = self.contains(session, version).await?;
-        if was_there {
-            let sql = format!("DELETE FROM {} WHERE version = ?", self.table().quoted());
-            session.texts("writing the ledger", &sql, &[version]).await?;
-        }
+        let sql = format!("DELETE FROM {} WHERE version = {}", self.table().quoted(), literal(version));
+        let removed = session.execute(&sql).await?;
         if self.contains(session, version).await? {
             return Err(Error::LedgerNotRemoved { table: self.table().to_string(), version: version.to_owned() });
         }
-        Ok(was_there)
+        Ok(removed.rows_affected > 0)
     }
 
     async fn writable(&self, session: &mut Session) -> Result<()> {

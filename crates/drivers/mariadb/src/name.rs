@@ -5,6 +5,11 @@ pub fn quote_identifier(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// A text as a literal that means the same in every `sql_mode`.
+pub(crate) fn literal(text: &str) -> String {
+    format!("_utf8mb4 X'{}'", hex::encode(text))
+}
+
 /// A table, view, trigger or routine in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectRef<'a> {

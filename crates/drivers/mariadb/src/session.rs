@@ -86,9 +86,10 @@ impl Session {
             "SET SESSION sql_mode = @@GLOBAL.sql_mode, lock_wait_timeout = {lock_wait}, \
              innodb_lock_wait_timeout = {lock_wait}, wait_timeout = {idle}"
         );
-        session.run(&settings, "preparing a session", QUESTION_LIMIT).await?;
-        session.connection_id =
-            session.number("preparing a session", "SELECT CAST(CONNECTION_ID() AS CHAR)", &[]).await?;
+        let doing = "preparing a session";
+        let answer = session.batch(doing, &format!("{settings}; SELECT CAST(CONNECTION_ID() AS CHAR)")).await?;
+        let id = answer.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        session.connection_id = id.ok_or_else(|| Error::protocol(doing, "its id is not a number"))?;
         Ok(session)
     }
 
@@ -208,18 +209,19 @@ impl Session {
         Ok(rows.iter().map(row_texts).collect())
     }
 
+    /// Rows of several queries in one request, all of whose columns are text.
+    pub(crate) async fn batch(&mut self, doing: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let mut connection = self.take(doing)?;
+        let asked = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
+        let outcome = tokio::time::timeout(QUESTION_LIMIT, asked).await;
+        let rows = self.settle(connection, outcome, doing, QUESTION_LIMIT)?;
+        Ok(rows.iter().map(row_texts).collect())
+    }
+
     /// The first column of the first row.
     pub(crate) async fn text(&mut self, doing: &str, sql: &str, parameters: &[&str]) -> Result<Option<String>> {
         let rows = self.texts(doing, sql, parameters).await?;
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
-    }
-
-    /// A number that the server wrote as text.
-    pub(crate) async fn number(&mut self, doing: &str, sql: &str, parameters: &[&str]) -> Result<u64> {
-        self.text(doing, sql, parameters)
-            .await?
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Error::protocol(doing, "it is not a number"))
     }
 
     /// Whether the server answers with `1`.

@@ -5,6 +5,7 @@ use mongodb::bson::doc;
 use crate::{
     error::{Error, Result},
     target::{LONG, SHORT, Target},
+    watch::Turn,
 };
 
 impl Target {
@@ -30,6 +31,7 @@ impl Target {
                     "to": namespace(to),
                     "writeConcern": { "w": "majority" },
                 };
+                self.ask(Turn::Write).await?;
                 self.command(&what, Some("admin"), command, LONG).await?;
                 Ok(true)
             }

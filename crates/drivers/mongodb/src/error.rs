@@ -82,6 +82,9 @@ pub enum Error {
         /// The fence it was held with.
         fence: i64,
     },
+    /// Whoever watches over the work did not let it go on.
+    #[error("stopped: {0}")]
+    Stopped(String),
     /// A file cannot be read or written.
     #[error("{}: {source}", .path.display())]
     File {
@@ -115,6 +118,7 @@ impl Error {
             | Self::Value { .. }
             | Self::Unsafe { .. }
             | Self::LockLost { .. }
+            | Self::Stopped(_)
             | Self::File { .. }
             | Self::Archive { .. } => false,
         }

@@ -14,10 +14,15 @@ use crate::{
     OWN_PREFIX,
     error::{Error, Result},
     fields::{FieldPath, Found},
+    keep_groups::{Groups, restoring, still_holds},
     pages::Pages,
     target::{LONG, Target, number},
     value::{self, Checksum},
+    watch::Turn,
 };
+
+/// The server's code for an `_id` that is there already.
+const DUPLICATE: i32 = 11000;
 
 /// What a keep collection holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,9 +78,14 @@ impl Target {
     /// whose name begins with [`OWN_PREFIX`]. Can be repeated; a copy follows its original.
     pub async fn keep_fields(&self, collection: &str, filter: &Value, fields: &[String], keep: &str) -> Result<Kept> {
         let job = FieldJob::new(self, collection, filter, fields, keep)?;
+        let is_new = !self.exists(keep).await?;
         let mut pages = job.pages().await?;
         while let Some(page) = pages.next().await? {
-            job.copy(&page).await?;
+            if is_new {
+                job.copy_new(&page).await?;
+            } else {
+                job.copy(&page).await?;
+            }
         }
         self.kept(keep).await
     }
@@ -163,7 +173,7 @@ impl Target {
         let mut restored = Restored::default();
         while let Some(page) = pages.next().await? {
             let current = self.by_id(collection, &page, Some(job.outer_projection())).await?;
-            let mut statements = Vec::new();
+            let mut absent = Groups::default();
             for copy in &page {
                 for path in &job.paths {
                     let Some(value) = copy.get(path.stored()) else {
@@ -176,12 +186,12 @@ impl Target {
                     match path.find(document)? {
                         Found::Value(now) if same(now, value) => restored.already_there += 1,
                         Found::Value(_) | Found::Blocked => restored.conflicts += 1,
-                        Found::Nothing => statements.push(restoring(copy, path, value)),
+                        Found::Nothing => absent.add(copy, path, value),
                     }
                 }
             }
-            let asked = statements.len() as u64;
-            let changed = self.update_all(&what, collection, statements).await?;
+            let asked = absent.values();
+            let changed = self.update_all(&what, collection, absent.statements(restoring)).await?;
             restored.restored += changed;
             restored.conflicts += asked.saturating_sub(changed);
         }
@@ -211,6 +221,7 @@ impl Target {
         if statements.is_empty() {
             return Ok(0);
         }
+        self.ask(Turn::Write).await?;
         let command = doc! { "update": collection, "updates": statements, "ordered": false };
         let reply = self.write(what, command, LONG).await?;
         number(&reply, "n").ok_or_else(|| Error::protocol(what, "the reply holds no count"))
@@ -277,62 +288,77 @@ impl<'a> FieldJob<'a> {
         Ok(values)
     }
 
-    /// Copies a page and says how many of its documents have a value.
-    async fn copy(&self, page: &[Document]) -> Result<u64> {
-        let mut statements = Vec::with_capacity(page.len());
+    /// Copies a page into a collection that has just been made.
+    async fn copy_new(&self, page: &[Document]) -> Result<()> {
+        let mut copies = Vec::with_capacity(page.len());
         for document in page {
-            let values = self.values(document)?;
-            if values.is_empty() {
-                continue;
+            let mut copy = self.copy_of(document)?;
+            if !copy.is_empty() {
+                copy.insert("_id", document.get("_id").cloned().unwrap_or(Bson::Null));
+                copies.push(copy);
             }
-            let set: Document =
-                values.into_iter().map(|(path, value)| (path.stored().to_owned(), value.clone())).collect();
-            statements.push(doc! { "q": by_id(document), "u": { "$set": set }, "upsert": true });
         }
-        let copied = statements.len() as u64;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let what = format!("keeping fields of {}", self.collection);
+        self.target.ask(Turn::Write).await?;
+        let command = doc! { "insert": self.keep, "documents": copies, "ordered": false };
+        match self.target.write(&what, command, LONG).await {
+            // A cursor can come by a document again.
+            Err(error) if error.code() == Some(DUPLICATE) => self.copy(page).await.map(drop),
+            written => written.map(drop),
+        }
+    }
+
+    /// Copies what a page has that its copies have not, and says how many of its documents have a value.
+    async fn copy(&self, page: &[Document]) -> Result<u64> {
+        let copies = self.target.by_id(self.keep, page, None).await?;
+        let (mut found, mut statements) = (0, Vec::new());
+        for document in page {
+            let mut set = self.copy_of(document)?;
+            found += u64::from(!set.is_empty());
+            if let Some(copy) = copies.get(&id_key(document)) {
+                set = set
+                    .into_iter()
+                    .filter(|(stored, value)| !copy.get(stored).is_some_and(|kept| same(kept, value)))
+                    .collect();
+            }
+            if !set.is_empty() {
+                statements.push(doc! { "q": by_id(document), "u": { "$set": set }, "upsert": true });
+            }
+        }
         let what = format!("keeping fields of {}", self.collection);
         self.target.update_all(&what, self.keep, statements).await?;
-        Ok(copied)
+        Ok(found)
+    }
+
+    /// The values of a document as they are kept.
+    fn copy_of(&self, document: &Document) -> Result<Document> {
+        let values = self.values(document)?;
+        Ok(values.into_iter().map(|(path, value)| (path.stored().to_owned(), value.clone())).collect())
     }
 
     /// Removes the values of a page that has just been copied and says how many went.
     async fn unset(&self, page: &[Document], collated: bool) -> Result<u64> {
-        let mut statements = Vec::new();
+        let mut present = Groups::default();
         for document in page {
             for (path, value) in self.values(document)? {
-                let mut filter = by_id(document);
-                filter.extend(still_holds(path, value));
-                let mut statement = doc! { "q": filter, "u": { "$unset": { path.dotted(): "" } } };
-                if collated {
-                    statement.insert("collation", doc! { "locale": "simple" });
-                }
-                statements.push(statement);
+                present.add(document, path, value);
             }
         }
+        let statements = present.statements(|ids, path, value| {
+            let mut filter = ids;
+            filter.extend(still_holds(path, value));
+            let mut statement = doc! { "q": filter, "u": { "$unset": { path.dotted(): "" } } };
+            if collated {
+                statement.insert("collation", doc! { "locale": "simple" });
+            }
+            statement
+        });
         let what = format!("removing fields of {}", self.collection);
         self.target.update_all(&what, self.collection, statements).await
     }
-}
-
-/// A condition that holds while a document has this very value at the path. A plain comparison finds
-/// the value inside an array as well, so the type is asked for too; `$expr` compares arrays as a
-/// whole, but no index helps it.
-fn still_holds(path: &FieldPath, value: &Bson) -> Document {
-    if matches!(value, Bson::Array(_)) {
-        let now = format!("${}", path.dotted());
-        return doc! { "$expr": { "$eq": [now, { "$literal": value.clone() }] } };
-    }
-    let kind = match value {
-        Bson::MinKey => -1,
-        other => other.element_type() as i32,
-    };
-    doc! { path.dotted(): { "$eq": value.clone(), "$type": kind, "$not": { "$type": "array" } } }
-}
-
-fn restoring(copy: &Document, path: &FieldPath, value: &Bson) -> Document {
-    let mut filter = by_id(copy);
-    filter.insert(path.dotted(), doc! { "$exists": false });
-    doc! { "q": filter, "u": { "$set": { path.dotted(): value.clone() } } }
 }
 
 pub(crate) fn require_own(keep: &str) -> Result<()> {
@@ -358,6 +384,6 @@ fn same(a: &Bson, b: &Bson) -> bool {
     text(a) == text(b)
 }
 
-fn text(value: &Bson) -> String {
+pub(crate) fn text(value: &Bson) -> String {
     value.clone().into_canonical_extjson().to_string()
 }

@@ -9,6 +9,7 @@ use crate::{
     keep::{Kept, require_own},
     target::{LONG, Target},
     value,
+    watch::Turn,
 };
 
 /// What happens to a document that is there when its copy is put back.
@@ -54,6 +55,7 @@ impl Target {
             ],
             "cursor": {},
         };
+        self.ask(Turn::Write).await?;
         self.write(what, command, LONG).await.map(drop)
     }
 }

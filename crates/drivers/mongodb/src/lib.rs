@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod keep;
 mod keep_documents;
+mod keep_groups;
 mod ledger;
 mod lock;
 mod pages;
@@ -18,6 +19,7 @@ mod restore;
 mod schema;
 mod target;
 mod value;
+mod watch;
 
 pub use archive::Archive;
 pub use archive_format::verify;
@@ -29,6 +31,7 @@ pub use lock::{Acquired, Holder};
 pub use restore::{Existing, Loaded};
 pub use schema::{Change, Difference, Fingerprint};
 pub use target::Target;
+pub use watch::Turn;
 
 /// How the names of this product's own collections begin.
 pub const OWN_PREFIX: &str = "backout_";

@@ -9,6 +9,7 @@ use mongodb::{
 use crate::{
     error::{Error, Result},
     target::{LONG, SHORT, Target},
+    watch::Turn,
 };
 
 /// Documents a page holds at most.
@@ -25,6 +26,7 @@ pub(crate) struct Pages {
     wait: Duration,
     /// A document that was read but did not fit into the page before.
     held: Option<RawDocumentBuf>,
+    target: Target,
 }
 
 impl Pages {
@@ -42,19 +44,23 @@ impl Pages {
         if let Some(projection) = projection {
             find = find.projection(projection);
         }
+        if let Some(watch) = &target.watch {
+            find = find.comment(watch.comment.as_str());
+        }
         let cursor = within(what, LONG, async { find.await }).await?;
-        Ok(Self { what: what.into(), cursor, wait: LONG, held: None })
+        Ok(Self { what: what.into(), cursor, wait: LONG, held: None, target: target.clone() })
     }
 
     /// What a command returns as a cursor.
     pub(crate) async fn of_command(target: &Target, what: &str, command: Document) -> Result<Self> {
         let database = target.own();
         let cursor = within(what, SHORT, async { database.run_cursor_command(command).await }).await?;
-        Ok(Self { what: what.into(), cursor: cursor.with_type(), wait: SHORT, held: None })
+        Ok(Self { what: what.into(), cursor: cursor.with_type(), wait: SHORT, held: None, target: target.clone() })
     }
 
     /// The next page, never empty.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>> {
+        self.target.ask(Turn::Read).await?;
         let mut page = Vec::new();
         let mut bytes = 0;
         while page.len() < PAGE_DOCUMENTS

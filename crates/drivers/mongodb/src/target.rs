@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     pages::Pages,
     value,
+    watch::Watch,
 };
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ const ANSWER_GRACE: Duration = Duration::from_secs(2);
 pub struct Target {
     client: Client,
     database: String,
+    pub(crate) watch: Option<Watch>,
 }
 
 impl Target {
@@ -47,7 +49,7 @@ impl Target {
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).build());
         let client = Client::with_options(options).map_err(|_| Error::Address("its options contradict each other"))?;
-        let target = Self { client, database: database.into() };
+        let target = Self { client, database: database.into(), watch: None };
         target.ping().await?;
         Ok(target)
     }
@@ -168,6 +170,11 @@ impl Target {
         let unlimited = matches!(name, Some("getMore" | "killCursors"));
         if !unlimited && !command.contains_key("maxTimeMS") {
             command.insert("maxTimeMS", milliseconds(deadline));
+        }
+        if let Some(watch) = &self.watch
+            && !command.contains_key("comment")
+        {
+            command.insert("comment", watch.comment.as_str());
         }
         let database = match database {
             Some(name) => self.client.database(name),

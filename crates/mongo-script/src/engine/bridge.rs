@@ -121,6 +121,9 @@ impl Bridge {
     fn execute(&mut self, ctx: &Ctx<'_>, call: Call) -> rquickjs::Result<String> {
         self.check_running(ctx)?;
         let position = failure::position(&call.stack);
+        if self.host.as_ref().is_some_and(HostLine::is_stopped) {
+            return Err(self.stop(ctx, failure::told_to_stop().at(position)));
+        }
         if self.finished.count >= self.limits.operations {
             let message = format!("more than {} operations", self.limits.operations);
             return Err(self.stop(ctx, ScriptError::new(ErrorKind::TooLarge, message).at(position)));

@@ -53,6 +53,10 @@ pub(super) fn out_of_time(settings: &Settings) -> ScriptError {
     ScriptError::new(ErrorKind::Time, format!("the script took longer than {} ms", settings.limits.time.as_millis()))
 }
 
+pub(super) fn told_to_stop() -> ScriptError {
+    ScriptError::new(ErrorKind::Stopped, "the script was told to stop")
+}
+
 pub(super) fn out_of_memory(settings: &Settings) -> ScriptError {
     ScriptError::new(
         ErrorKind::Memory,

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     error::{ErrorKind, ScriptError},
+    live::StopSign,
     settings::Settings,
     source::Source,
 };
@@ -35,9 +36,10 @@ pub(super) fn run(source: &Source, settings: &Settings, host: Option<HostLine>) 
     runtime.set_memory_limit(settings.limits.memory_bytes);
     runtime.set_max_stack_size(INTERPRETER_STACK_BYTES);
     let context = Context::full(&runtime).map_err(|error| broken(&error))?;
+    let stop_sign = host.as_ref().map(|line| Arc::clone(&line.stop_sign));
     let bridge = Bridge::new(&settings.limits, host, Arc::clone(&watch));
     let bridge = Rc::new(RefCell::new(bridge));
-    watch_time(&runtime, &watch, settings.limits.time);
+    watch_time(&runtime, &watch, settings.limits.time, stop_sign.clone());
     let unhandled = watch_rejections(&runtime, settings);
 
     let ended = context.with(|ctx| {
@@ -47,6 +49,9 @@ pub(super) fn run(source: &Source, settings: &Settings, host: Option<HostLine>) 
     let mut bridge = bridge.borrow_mut();
     if let Some(stopped) = bridge.stopped.take() {
         return Err(stopped);
+    }
+    if ended.is_err() && stop_sign.is_some_and(|is_shown| is_shown()) {
+        return Err(failure::told_to_stop());
     }
     if bridge.finished.used.is_none() {
         ended?;
@@ -61,12 +66,13 @@ fn broken(error: &rquickjs::Error) -> ScriptError {
     ScriptError::new(ErrorKind::Internal, format!("the interpreter: {error}"))
 }
 
-fn watch_time(runtime: &Runtime, watch: &Arc<Watch>, limit: Duration) {
+fn watch_time(runtime: &Runtime, watch: &Arc<Watch>, limit: Duration, stop_sign: Option<StopSign>) {
     let watch = Arc::clone(watch);
     let started = Instant::now();
     runtime.set_interrupt_handler(Some(Box::new(move || {
         let waited = Duration::from_nanos(watch.waited.load(Ordering::Relaxed));
-        watch.stop.load(Ordering::Relaxed) || started.elapsed().saturating_sub(waited) > limit
+        let is_told = || stop_sign.as_ref().is_some_and(|is_shown| is_shown());
+        watch.stop.load(Ordering::Relaxed) || is_told() || started.elapsed().saturating_sub(waited) > limit
     })));
 }
 

@@ -10,11 +10,12 @@ use domain::job::{JobEvent, JobState};
 use domain::ledger::Direction;
 use domain::step::{StepEvent, StepState};
 use saga::{
-    Held, JobNote, JobRecord, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal,
-    StatementKey, StepNote,
+    AppliedUp, Held, JobNote, JobRecord, Journal, JournalError, LedgerRecord, Preservation, StatementEntry,
+    StatementJournal, StatementKey, StepNote,
 };
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// When the worker dies: at its n-th write, before it is written or after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,10 @@ struct State {
     progress: Vec<Value>,
     writes: u32,
     death: Option<Death>,
+    /// Fires when a statement is done.
+    stop: Option<CancellationToken>,
+    /// The claim is lost to another worker when it has been asked for so often.
+    taken_over_after: Option<u32>,
 }
 
 #[derive(Default)]
@@ -53,6 +58,16 @@ impl Memory {
         let mut state = self.state.lock().unwrap();
         state.writes = 0;
         state.death = Some(death);
+    }
+
+    /// Lets `stop` fire when the next statement is done.
+    pub(crate) fn stop_when_done(&self, stop: &CancellationToken) {
+        self.state.lock().unwrap().stop = Some(stop.clone());
+    }
+
+    /// Lets another worker take the job over at the n-th question whether the claim holds, before it is answered.
+    pub(crate) fn take_over_at_question(&self, n: u32) {
+        self.state.lock().unwrap().taken_over_after = Some(n);
     }
 
     /// Runs a worker; `None` where it died.
@@ -154,6 +169,9 @@ impl StatementJournal for Memory {
             let entries = state.entries.entry((held.job, step)).or_default();
             let entry = entries.iter_mut().find(|entry| same_place(&entry.key, key)).expect("done without intent");
             entry.done = true;
+            if let Some(stop) = state.stop.take() {
+                stop.cancel();
+            }
         })
         .await
     }
@@ -170,11 +188,15 @@ impl StatementJournal for Memory {
         .await
     }
 
-    async fn fingerprint_before_up(&self, _: &Held, _: &str, version: &str) -> Result<Option<String>, JournalError> {
+    async fn applied_up(&self, _: &Held, _: &str, version: &str) -> Result<Option<AppliedUp>, JournalError> {
         let state = self.state.lock().unwrap();
         let ups = state.ledger.iter().rev().map(|(_, record)| record);
         let mut ups = ups.filter(|record| record.version == version && record.direction == Direction::Up);
-        Ok(ups.next().map(|record| record.fingerprint_before.clone()))
+        Ok(ups.next().map(|record| AppliedUp {
+            migration: record.migration,
+            script_sha256: record.script_sha256.clone(),
+            fingerprint_before: record.fingerprint_before.clone(),
+        }))
     }
 
     async fn keep(&self, held: &Held, _: u32, preservation: &Preservation) -> Result<(), JournalError> {
@@ -220,6 +242,14 @@ impl Journal for Memory {
     }
 
     async fn assert_held(&self, held: &Held) -> Result<(), JournalError> {
+        {
+            let mut state = self.state.lock().unwrap();
+            state.taken_over_after = state.taken_over_after.map(|left| left - 1);
+            if state.taken_over_after == Some(0) {
+                state.taken_over_after = None;
+                state.fence += 1;
+            }
+        }
         self.check(held).map(drop)
     }
 

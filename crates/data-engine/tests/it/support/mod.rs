@@ -22,7 +22,7 @@ pub(crate) fn scripts(version: &str, up: &str, down: &str) -> Scripts {
     let hash = |text: &str| hex::encode(Sha256::digest(text.as_bytes()));
     Scripts {
         reference: MigrationRef {
-            id: MigrationId::generate(),
+            id: registration(version, up, down),
             version: version.to_owned(),
             name: format!("migration_{version}"),
             up_sha256: hash(up),
@@ -31,6 +31,12 @@ pub(crate) fn scripts(version: &str, up: &str, down: &str) -> Scripts {
         up: up.to_owned(),
         down: Some(down.to_owned()),
     }
+}
+
+/// The same for the same scripts, as where releases are registered.
+fn registration(version: &str, up: &str, down: &str) -> MigrationId {
+    let digest = Sha256::digest(format!("{version}\0{up}\0{down}"));
+    MigrationId(uuid::Builder::from_slice(&digest[..16]).unwrap().into_uuid())
 }
 
 /// A migration of the example application.

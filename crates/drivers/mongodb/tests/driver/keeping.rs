@@ -1,4 +1,7 @@
-use driver_mongodb::{Error, Overwrite, Restored, Target, Unset, Verified};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use driver_mongodb::{Error, Overwrite, Restored, Target, Turn, Unset, Verified};
 use serde_json::{Value, json};
 
 use crate::support::{documents, insert, int, run, target};
@@ -190,4 +193,25 @@ async fn whole_documents_come_back_after_deletion_and_after_change() {
     assert_eq!((now.len(), &now[0]["hidden"], &now[1]["meta"]), (6, &json!(true), &json!("new")));
     target.restore_documents(KEEP, "pages", Overwrite::Always).await.unwrap();
     assert_eq!(json!(documents(&target, "pages").await), pages());
+}
+
+#[tokio::test]
+async fn each_page_is_asked_for_and_none_is_written_after_a_refusal() {
+    let target = target("paged").await;
+    let many: Vec<_> = (0..1_200).map(|id| json!({ "_id": int(id), "hidden": true })).collect();
+    insert(&target, "pages", json!(many)).await;
+    let hidden = vec!["hidden".to_owned()];
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&asked);
+    let watched = target.watched("job/1/r/7/down/0", move |turn| {
+        let refused = turn == Turn::Write && counter.fetch_add(1, Ordering::SeqCst) >= 4;
+        Box::pin(async move { if refused { Err(Error::Stopped("taken over".into())) } else { Ok(()) } })
+    });
+    // Three pages are copied, and of those to be removed only the first is.
+    watched.keep_fields("pages", &json!({}), &hidden, KEEP).await.unwrap();
+    let error = watched.unset_where_equal("pages", &json!({}), &hidden, KEEP, 5).await.unwrap_err();
+    assert!(matches!(&error, Error::Stopped(why) if why == "taken over"), "{error}");
+    assert_eq!(target.count("pages", &json!({ "hidden": true })).await.unwrap(), 700);
+    assert!(watched.restore_fields(KEEP, "pages", &hidden).await.is_err());
+    assert_eq!(target.count("pages", &json!({ "hidden": true })).await.unwrap(), 700);
 }

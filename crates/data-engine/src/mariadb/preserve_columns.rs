@@ -1,0 +1,219 @@
+//! Puts columns aside before an `ALTER TABLE` drops them.
+
+use driver_mariadb::{ObjectRef, quote_identifier};
+use saga::{Keeper, Preservation, StatementKey, StepError};
+
+use super::preserve::Earlier;
+use super::run::Plan;
+use super::session::{Run, list, quoted};
+use super::statement::refused;
+use crate::book::early_marker;
+use crate::error::Error;
+use crate::examine::sql::Unit;
+
+impl Run {
+    /// Runs an `ALTER TABLE` after copying the columns that it drops, with the table locked in between.
+    pub(crate) async fn drop_columns(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        table: &str,
+        columns: &[String],
+    ) -> Result<(), StepError> {
+        let candidates = self.candidates(plan, key, table, columns).await?;
+        if candidates.is_empty() {
+            return self.run_plain(plan, unit, key).await;
+        }
+        let cannot = |why: &str| {
+            StepError::permanent(format!("{}: columns of {table} cannot be put aside: {why}", plan.place(unit)))
+        };
+        let primary = self.session.primary_key(ObjectRef::new(&self.database, table)).await.map_err(Error::from)?;
+        if primary.is_empty() {
+            return Err(cannot("the table has no primary key by which they could come back"));
+        }
+        if candidates.iter().any(|one| primary.iter().any(|part| part.eq_ignore_ascii_case(&one.name))) {
+            return Err(cannot("they are a part of the primary key"));
+        }
+        let keep_database = self.create_keep_database().await?;
+        let keep_table = self.keep_name(plan, key, table);
+        let (from, keep) = (quoted(&self.database, table), quoted(&keep_database, &keep_table));
+        let all: Vec<String> = primary.iter().chain(candidates.iter().map(|one| &one.name)).cloned().collect();
+        // The columns are still there, so a copy that is found is an unfinished one. Asking costs less than a DROP.
+        let copy = ObjectRef::new(&keep_database, &keep_table);
+        if self.session.table_exists(copy).await.map_err(Error::from)? {
+            self.execute_in_keep(&format!("DROP TABLE {keep}")).await?;
+        }
+        self.execute_in_keep(&format!(
+            "CREATE TABLE {keep} (PRIMARY KEY ({})) ENGINE=InnoDB AS SELECT {} FROM {from} WHERE FALSE",
+            list(&primary),
+            list(&all)
+        ))
+        .await?;
+        let copy = Keep { table, from: &from, into: &keep, in_database: &keep_database, in_table: &keep_table };
+        let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {} WRITE", self.markers());
+        self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
+        let dropped = self.copy_and_drop(plan, unit, key, &copy, &primary, &candidates).await;
+        // Where the connection is lost, so are its locks.
+        let unlocked = self.execute("UNLOCK TABLES").await;
+        let rows = dropped?;
+        unlocked?;
+        if rows.is_none() {
+            self.execute_in_keep(&format!("DROP TABLE {keep}")).await?;
+        }
+        self.book.done(key, rows.unwrap_or_default()).await
+    }
+
+    /// With the tables locked: copies, compares, journals, drops. The rows of the copy, or `None` where none is
+    /// needed.
+    async fn copy_and_drop(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        kept: &Keep<'_>,
+        primary: &[String],
+        candidates: &[Candidate],
+    ) -> Result<Option<u64>, StepError> {
+        let (mut lost, mut early) = (Vec::new(), false);
+        for one in candidates {
+            if self.holds_values(kept.from, one).await? {
+                early |= one.earlier == Earlier::Untouched;
+                lost.push(one.name.clone());
+            }
+        }
+        if lost.is_empty() {
+            self.assert_lock().await?;
+            self.book.intent(key).await?;
+            self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
+            return Ok(None);
+        }
+        let all: Vec<&str> = primary.iter().chain(&lost).map(String::as_str).collect();
+        let columns = list(&all.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>());
+        // Values that the strict mode of today would refuse are copied as they are.
+        self.execute(&format!(
+            "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR INSERT INTO {} ({columns}) SELECT {columns} FROM {}",
+            kept.into, kept.from
+        ))
+        .await?;
+        let copy = self.session.checksum(kept.into, &all).await.map_err(Error::from)?;
+        if !self.is_copy(kept, primary, &lost, copy.rows).await? {
+            return Err(StepError::permanent(format!(
+                "{}: the copy of columns {} of {} differs from them, so they are not dropped",
+                plan.place(unit),
+                lost.join(", "),
+                kept.table
+            )));
+        }
+        let marker = self.preserved_marker(key);
+        self.mark_anew(&marker, copy.rows, None).await?;
+        if early {
+            self.mark(&early_marker(self.book.preservation_id(key)), 0, None).await?;
+        }
+        let objects: Vec<String> = lost.iter().map(|column| format!("column {}.{column}", kept.table)).collect();
+        let preservation = Preservation {
+            id: self.book.preservation_id(key),
+            store: self.book.store.clone(),
+            migration: plan.script.version().to_owned(),
+            object: objects.join(", "),
+            keeper: Keeper::Columns {
+                table: kept.table.to_owned(),
+                columns: lost,
+                key: primary.to_vec(),
+                keep_database: kept.in_database.to_owned(),
+                keep_table: kept.in_table.to_owned(),
+            },
+            rows: copy.rows,
+            checksum: format!("{}/{}", copy.rows, copy.sum),
+        };
+        self.book.keep(&preservation).await?;
+        self.assert_lock().await?;
+        self.book.intent(key).await?;
+        self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
+        Ok(Some(copy.rows))
+    }
+
+    /// Whether the original has as many rows as the copy, and the copy each of them to the byte.
+    async fn is_copy(
+        &mut self,
+        kept: &Keep<'_>,
+        primary: &[String],
+        lost: &[String],
+        rows: u64,
+    ) -> Result<bool, StepError> {
+        // Tables that are locked by their names cannot be given others.
+        let pair = |name: &String| {
+            let name = quote_identifier(name);
+            (format!("{}.{name}", kept.from), format!("{}.{name}", kept.into))
+        };
+        let same = |(own, copy): (String, String)| format!("BINARY {own} <=> BINARY {copy}");
+        let on: Vec<String> = primary.iter().map(&pair).map(|(own, copy)| format!("{own} = {copy}")).collect();
+        let all: Vec<String> = primary.iter().chain(lost).map(|name| same(pair(name))).collect();
+        let sql = format!(
+            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM({}), 0) AS UNSIGNED) AS same FROM {} LEFT JOIN {} ON {}",
+            all.join(" AND "),
+            kept.from,
+            kept.into,
+            on.join(" AND ")
+        );
+        let answer = self.ask(&sql, &[]).await?;
+        let number = |name: &str| answer.first().and_then(|row| row.get(name)).and_then(serde_json::Value::as_u64);
+        Ok(number("n") == Some(rows) && number("same") == Some(rows))
+    }
+
+    /// Those of the columns that exist and can hold data of their own.
+    async fn candidates(
+        &mut self,
+        plan: &Plan<'_>,
+        key: &StatementKey,
+        table: &str,
+        columns: &[String],
+    ) -> Result<Vec<Candidate>, StepError> {
+        let present = self.session.columns(ObjectRef::new(&self.database, table)).await.map_err(Error::from)?;
+        let mut candidates = Vec::new();
+        for column in columns {
+            let own = |one: &&driver_mariadb::Column| one.name.eq_ignore_ascii_case(column) && one.generated.is_none();
+            let Some(found) = present.iter().find(own) else {
+                continue;
+            };
+            let covers = |keeper: &Keeper| {
+                matches!(keeper, Keeper::Columns { table: of, columns, .. }
+                    if of == table && columns.iter().any(|one| one.eq_ignore_ascii_case(column)))
+            };
+            let earlier = self.earlier(plan, key, covers).await?;
+            candidates.push(Candidate { name: found.name.clone(), default: found.default.clone(), earlier });
+        }
+        Ok(candidates)
+    }
+
+    /// Whether dropping the column could lose anything. Only of one whose earlier data waits untouched is it known
+    /// what it holds otherwise: its default.
+    async fn holds_values(&mut self, from: &str, column: &Candidate) -> Result<bool, StepError> {
+        let (Earlier::Untouched, Some(default)) = (column.earlier, &column.default) else {
+            return Ok(true);
+        };
+        let name = quote_identifier(&column.name);
+        // BINARY: what a collation takes for equal is not the same.
+        let sql = format!("SELECT 1 AS one FROM {from} WHERE NOT (BINARY {name} <=> BINARY ({default})) LIMIT 1");
+        Ok(!self.ask(&sql, &[]).await?.is_empty())
+    }
+}
+
+/// A column that a statement drops.
+struct Candidate {
+    name: String,
+    /// As the server writes it: an expression.
+    default: Option<String>,
+    earlier: Earlier,
+}
+
+/// A copy, and what it is of.
+struct Keep<'a> {
+    /// The table, and quoted in its database.
+    table: &'a str,
+    from: &'a str,
+    /// The copy, quoted in its database, and both names alone.
+    into: &'a str,
+    in_database: &'a str,
+    in_table: &'a str,
+}

@@ -1,0 +1,160 @@
+//! Work on MongoDB that goes page by page, and several copies of the same fields.
+
+use std::time::Duration;
+
+use domain::ledger::Direction;
+use saga::{ErrorKind, Keeper};
+use serde_json::json;
+
+use crate::support::mongodb::Base;
+use crate::support::{Job, scripts};
+
+const UP: &str = "db.a.updateMany({f: {$exists: false}}, {$set: {f: 1}});";
+const DOWN: &str = "db.a.updateMany({}, {$unset: {f: ''}});";
+/// The same, by what the server answers.
+const LIVE: &str = "if (db.a.countDocuments({}) > 0) { db.a.updateMany({}, {$unset: {f: ''}}); }";
+const DOCUMENTS: u64 = 1_600;
+const PAGE: u64 = 500;
+
+async fn many() -> Base {
+    let base = Base::new().await;
+    let documents: Vec<_> = (0..DOCUMENTS).map(|id| json!({ "_id": id, "f": id })).collect();
+    base.insert("a", json!(documents)).await;
+    base
+}
+
+async fn left(base: &Base) -> u64 {
+    base.target.count("a", &json!({ "f": { "$exists": true } })).await.unwrap()
+}
+
+async fn set(base: &Base, value: i32) {
+    let change = json!({ "q": {}, "u": { "$set": { "f": { "$numberInt": value.to_string() } } }, "multi": true });
+    base.command(json!({ "update": "a", "updates": [change] })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_job_was_taken_over_writes_no_further_page() {
+    let base = many().await;
+    let migration = [scripts("1", UP, DOWN)];
+    let job = Job::new();
+    let zombie = base.jobs.claim(job);
+    // Twice for the lock, for each of four pages copied, and for the first of those removed.
+    base.jobs.journal.take_over_at_question(2 + 4 + 1 + 1);
+    let error = base.jobs.engine.migrate(&zombie, Direction::Down, &migration).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::FenceLost, "{error}");
+    assert_eq!(left(&base).await, DOCUMENTS - PAGE);
+
+    let taken_over = base.jobs.resume(job, Direction::Down, &migration).await.unwrap();
+    assert_eq!((left(&base).await, taken_over.rows_preserved), (0, DOCUMENTS));
+    // The lock in the target refuses it as well, whatever it believes.
+    let error = base.jobs.engine.migrate(&zombie, Direction::Down, &migration).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::FenceLost, "{error}");
+    let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!((left(&base).await, up.rows_restored), (DOCUMENTS, DOCUMENTS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_called_off_stops_between_two_operations_and_goes_on_from_there() {
+    let base = Base::new().await;
+    let migration = [scripts("1", "db.createCollection('b'); db.createCollection('c');", "db.c.drop(); db.b.drop();")];
+    let job = Job::new();
+    let cx = base.jobs.claim(job);
+    base.jobs.journal.stop_when_done(cx.stop());
+    let error = base.jobs.engine.migrate(&cx, Direction::Up, &migration).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    assert_eq!(base.target.collections().await.unwrap(), ["b"]);
+    base.jobs.resume(job, Direction::Up, &migration).await.unwrap();
+    assert_eq!(base.target.collections().await.unwrap(), ["b", "c", "migrations"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_script_ends_with_its_step() {
+    let base = Base::new().await;
+    let endless = "while (db.b.countDocuments({}) < 100000) { db.b.insertOne({}); }";
+    let migration = [scripts("1", endless, "db.b.drop();")];
+    let cx = base.jobs.claim(Job::new());
+    let begun = || async { base.target.count("b", &json!({})).await.unwrap() >= 3 };
+    {
+        let running = base.jobs.engine.migrate(&cx, Direction::Up, &migration);
+        // Dropped as the saga drops it at its deadline.
+        tokio::select! {
+            ended = running => panic!("{ended:?}"),
+            seen = testkit::eventually(Duration::from_secs(10), begun) => seen.unwrap(),
+        }
+    }
+    let at_the_end = base.target.count("b", &json!({})).await.unwrap();
+    for _ in 0..30 {
+        // The operation that was under way may end.
+        assert!(base.target.count("b", &json!({})).await.unwrap() <= at_the_end + 1);
+    }
+
+    let cx = base.jobs.claim(Job::new());
+    cx.stop().cancel();
+    let error = base.jobs.engine.migrate(&cx, Direction::Up, &migration).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_copies_of_a_field_the_newest_comes_back_and_the_older_stays() {
+    let base = Base::new().await;
+    base.insert("a", json!([{ "_id": "x" }])).await;
+    let migration = [scripts("1", UP, DOWN)];
+    base.jobs.run(Direction::Up, &migration).await;
+    set(&base, 4).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    let Keeper::Fields { keep_collection, .. } = base.jobs.journal.waiting()[0].keeper.clone() else {
+        panic!("fields are kept as such");
+    };
+    let rename = async |from: &str, to: &str| {
+        let name = |collection: &str| format!("{}.{collection}", base.target.database());
+        let command = json!({ "renameCollection": name(from), "to": name(to) });
+        base.target.run(&command, Some("admin"), None, Duration::from_secs(10)).await.unwrap();
+    };
+    rename(&keep_collection, "backout_away").await;
+    let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert!(up.warnings[0].contains("is missing"), "{:?}", up.warnings);
+    set(&base, 7).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    rename("backout_away", &keep_collection).await;
+
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.documents("a").await, [json!({ "_id": "x", "f": { "$numberInt": "7" } })]);
+    assert!(again.warnings[0].contains("1 values were written anew"), "{:?}", again.warnings);
+    assert_eq!(base.jobs.journal.waiting().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_a_live_down_brings_back_what_this_step_took_and_nothing_else() {
+    let base = Base::new().await;
+    base.insert("a", json!([{ "_id": "x" }])).await;
+    let migration = [scripts("1", UP, LIVE)];
+    base.jobs.run(Direction::Up, &migration).await;
+    set(&base, 4).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    set(&base, 9).await;
+    let (job, _) = base.jobs.run(Direction::Down, &migration).await;
+    base.jobs.undo(job, Direction::Down, &migration).await;
+    assert_eq!(base.documents("a").await, [json!({ "_id": "x", "f": { "$numberInt": "9" } })]);
+    assert_eq!(base.jobs.journal.waiting().len(), 1, "the earlier step's copy is left alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_written_while_an_older_copy_stayed_are_put_aside_again_when_the_up_is_taken_back() {
+    let base = Base::new().await;
+    let migration = [scripts("1", "db.createCollection('b');", "db.b.drop();")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.insert("b", json!([{ "_id": "x", "v": "old" }])).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    let Keeper::Collection { keep_collection, .. } = base.jobs.journal.waiting()[0].keeper.clone() else {
+        panic!("a collection is kept as one");
+    };
+    // The copy is lost.
+    base.command(json!({ "drop": keep_collection })).await;
+    let (job, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert!(up.warnings[0].contains("is missing"), "{:?}", up.warnings);
+    base.insert("b", json!([{ "_id": "x", "v": "new" }])).await;
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.documents("b").await, [json!({ "_id": "x", "v": "new" })]);
+    assert_eq!(again.warnings.len(), 1, "the lost copy is told of");
+}
