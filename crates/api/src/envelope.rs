@@ -61,9 +61,8 @@ pub(crate) struct Problem {
     /// The request, as `urn:request:` with its `X-Request-Id`.
     #[schema(example = "urn:request:0190c9a4-3f0e-7cc0-8a53-0d5f0a6f2f6b")]
     pub(crate) instance: String,
-    /// The command or call that mends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
+    /// The command or call that mends it, or that is next.
+    pub(crate) hint: String,
     /// What forbids the plan.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) findings: Vec<Finding>,

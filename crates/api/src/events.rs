@@ -23,11 +23,10 @@ use utoipa_axum::routes;
 use crate::envelope::FailureBody;
 use crate::error::Failure;
 use crate::extract::{LastEventId, Path, Query};
-use crate::routes::App;
+use crate::routes::{App, Heartbeat};
 
 /// How long one look for events may wait.
 const AT_MOST: Duration = Duration::from_secs(20);
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a caller that lost the stream comes back.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -57,6 +56,7 @@ struct AfterQuery {
 async fn follow_job(
     State(control): State<Control>,
     State(stopping): State<CancellationToken>,
+    State(Heartbeat(heartbeat)): State<Heartbeat>,
     Extension(caller): Extension<Caller>,
     Path(job): Path<JobId>,
     Query(query): Query<AfterQuery>,
@@ -70,7 +70,7 @@ async fn follow_job(
     }
     let events = Follower { control, caller, job, after, unsent: VecDeque::new(), at_end: false };
     let events = stream::StreamExt::take_until(events.stream(), stopping.cancelled_owned());
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive");
+    let keep_alive = KeepAlive::new().interval(heartbeat).text("keep-alive");
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response())
 }

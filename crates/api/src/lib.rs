@@ -14,6 +14,7 @@ mod events;
 mod extract;
 mod health;
 mod jobs;
+mod listener;
 mod maintenance;
 mod metrics;
 mod middleware;
@@ -29,6 +30,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use docs::openapi;
+pub use listener::{ConnectionLimits, serve};
 pub use metrics::recorder;
 
 /// What the process gives the interface besides the use cases.
@@ -40,12 +42,25 @@ pub struct Options {
     pub stopping: CancellationToken,
     /// How long an answer may take, besides the time that a caller asks to wait; then 503.
     pub answer_within: Duration,
+    /// How often an event stream with no news shows that it lives.
+    pub heartbeat: Duration,
+    /// How often callers may ask.
+    pub rates: RateLimits,
+}
+
+/// How often callers may ask, each a minute; 0 means as often as they like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    /// Requests of one token.
+    pub requests: u32,
+    /// Authentications from one address with tokens that were not accepted before.
+    pub authentications: u32,
 }
 
 impl Options {
     /// The usual times.
-    pub fn new(metrics: PrometheusHandle, stopping: CancellationToken) -> Self {
-        Self { metrics, stopping, answer_within: Duration::from_secs(30) }
+    pub fn new(metrics: PrometheusHandle, stopping: CancellationToken, rates: RateLimits) -> Self {
+        Self { metrics, stopping, answer_within: Duration::from_secs(30), heartbeat: Duration::from_secs(15), rates }
     }
 }
 

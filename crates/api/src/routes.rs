@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::middleware::{self, BodyRules, KnownParameters};
+use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
     Options, applications, data_stores, deployments, docs, environments, events, health, jobs, maintenance, metrics,
     releases, rollbacks, tokens,
@@ -31,7 +31,12 @@ pub(crate) struct App {
     control: Control,
     metrics: PrometheusHandle,
     stopping: CancellationToken,
+    heartbeat: Heartbeat,
 }
+
+/// How often an event stream with no news shows that it lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heartbeat(pub(crate) Duration);
 
 /// Routes that share their limits.
 pub(crate) struct Group {
@@ -68,7 +73,9 @@ pub(crate) fn open() -> OpenApiRouter<App> {
 pub(crate) fn assemble(control: Control, options: Options) -> Router {
     let known = KnownParameters::of(&docs::openapi());
     let answer_within = options.answer_within;
-    let app = App { control, metrics: options.metrics, stopping: options.stopping };
+    let gate = Gate::new(control.clone(), options.rates);
+    let app =
+        App { control, metrics: options.metrics, stopping: options.stopping, heartbeat: Heartbeat(options.heartbeat) };
     let versioned = versioned().into_iter().fold(Router::new(), |router, group| {
         let body = BodyRules { limit: group.body_limit, within: BODY_WITHIN };
         // The last layer is the first to see a request.
@@ -79,7 +86,7 @@ pub(crate) fn assemble(control: Control, options: Options) -> Router {
             .layer(DefaultBodyLimit::disable())
             .layer(from_fn_with_state(body, middleware::take_body))
             .layer(from_fn_with_state(known.clone(), middleware::refuse_unknown_parameters))
-            .layer(from_fn_with_state(app.control.clone(), middleware::authenticate))
+            .layer(from_fn_with_state(gate.clone(), middleware::authenticate))
             .layer(from_fn_with_state(answer_within + group.may_wait, middleware::answer_in_time));
         router.merge(routes)
     });

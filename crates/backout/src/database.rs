@@ -8,7 +8,9 @@ use store::{Database, Keyring};
 
 use crate::data_directory::{DataDirectory, Sharing};
 use crate::embedded::{self, Embedded};
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
+use crate::keys;
+use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 /// How long a start waits for the server; recovering after a crash takes time.
@@ -26,6 +28,15 @@ pub(crate) struct Server {
 /// How a process with these settings holds its data directory: a private server has one master.
 pub(crate) fn sharing(settings: &Settings) -> Sharing {
     if settings.database_url.is_some() { Sharing::Shared } else { Sharing::Alone }
+}
+
+/// Why the database is not opened with these keys, with the file that they came from.
+pub(crate) fn wrong_keys(settings: &Settings, error: store::Error) -> Failure {
+    if !matches!(error, store::Error::OtherKeys { .. }) {
+        return error.into();
+    }
+    let path = keys::path(settings);
+    Failure::new(Exit::Settings, Sentence::new("serve.keys-wrong").with("path", path.display()).with("reason", error))
 }
 
 impl Server {
@@ -75,8 +86,21 @@ impl Server {
         Ok(())
     }
 
-    /// Opens what is stored and brings its form up to date; waits for a server that goes away meanwhile.
+    /// Opens what is stored with the keys that belong to it, and refuses others.
     pub(crate) async fn open(&self, settings: &Settings, keys: &Keyring) -> Result<Database> {
+        let database = self.open_with_any(settings, keys).await?;
+        match database.check_keys().await {
+            Ok(()) => Ok(database),
+            Err(error) => {
+                database.close().await;
+                Err(wrong_keys(settings, error))
+            }
+        }
+    }
+
+    /// Opens what is stored and brings its form up to date; waits for a server that goes away meanwhile. Whether the
+    /// keys belong to it is for the caller to find out.
+    pub(crate) async fn open_with_any(&self, settings: &Settings, keys: &Keyring) -> Result<Database> {
         let deadline = Instant::now() + READY_WITHIN;
         let settings = store::Settings {
             url: self.url.clone(),

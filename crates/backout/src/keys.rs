@@ -51,14 +51,37 @@ impl KeyFile {
 
     /// Puts the file at a path in one move, readable by its owner only, and makes sure that it is on disk.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
-        let fail = |source| Error::Io { doing: "write", path: path.to_owned(), source };
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let mut file = tempfile::NamedTempFile::with_prefix_in(".keys-", folder).map_err(fail)?;
-        file.write_all(self.text.expose_secret().as_bytes()).map_err(fail)?;
-        file.as_file().sync_all().map_err(fail)?;
-        file.persist(path).map_err(|error| fail(error.error))?;
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+        let write = || {
+            self.beside(path)?.persist(path).map_err(|error| error.error)?;
+            sync_folder_of(path)
+        };
+        write().map_err(|source| Error::Io { doing: "write", path: path.to_owned(), source })
     }
+
+    /// The same where there is no file yet; false where another process was faster.
+    pub(crate) fn write_new(&self, path: &Path) -> Result<bool, Error> {
+        let write = || match self.beside(path)?.persist_noclobber(path) {
+            Ok(_) => sync_folder_of(path).map(|()| true),
+            Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        };
+        write().map_err(|source| Error::Io { doing: "write", path: path.to_owned(), source })
+    }
+
+    fn beside(&self, path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+        let mut file = tempfile::NamedTempFile::with_prefix_in(".keys-", folder_of(path))?;
+        file.write_all(self.text.expose_secret().as_bytes())?;
+        file.as_file().sync_all()?;
+        Ok(file)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    std::fs::File::open(folder_of(path))?.sync_all()
 }
 
 /// Where the keys are.
@@ -93,6 +116,8 @@ mod tests {
         assert!(read(&path).unwrap().is_none());
         let made = KeyFile::generate().unwrap();
         made.write(&path).unwrap();
+        assert_eq!(read(&path).unwrap().unwrap().text.expose_secret(), made.text.expose_secret());
+        assert!(!KeyFile::generate().unwrap().write_new(&path).unwrap(), "a file that is there is kept");
         assert_eq!(read(&path).unwrap().unwrap().text.expose_secret(), made.text.expose_secret());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

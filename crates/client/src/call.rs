@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use hyper::Method;
 use serde::Serialize;
+use url::Url;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};

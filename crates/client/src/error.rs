@@ -20,6 +20,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Something is there, but no secure connection came about: its certificate is not trusted, or it speaks no TLS.
+    #[error("no secure connection to {url}: {reason}")]
+    Tls {
+        /// Address of the service.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// Something answered, but not as this API does.
     #[error("{url} does not answer as a Backout service does: {detail}")]
     Protocol {
@@ -74,7 +82,7 @@ impl Error {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem(problem) => Some(problem),
-            Self::Unreachable { .. } | Self::Protocol { .. } | Self::Settings(_) => None,
+            Self::Unreachable { .. } | Self::Tls { .. } | Self::Protocol { .. } | Self::Settings(_) => None,
         }
     }
 
@@ -83,7 +91,7 @@ impl Error {
         match self {
             Self::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
             Self::Unreachable { .. } => true,
-            Self::Protocol { .. } | Self::Settings(_) => false,
+            Self::Tls { .. } | Self::Protocol { .. } | Self::Settings(_) => false,
         }
     }
 }

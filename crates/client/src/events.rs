@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use domain::ids::JobId;
 use domain::view::JobEventView;
 use futures::stream::{BoxStream, try_unfold};
-use reqwest::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
 
 use crate::call::Call;
-use crate::http::{read, reason};
+use crate::http::{LATE, Unread, next_piece, read, reason};
 use crate::sse::Parser;
 use crate::{Client, Error, Result};
 
@@ -26,7 +27,7 @@ impl Client {
     /// A lost connection is taken up again where it broke off, for up to two minutes of absence.
     pub fn job_events(&self, id: JobId, after: u64) -> BoxStream<'static, Result<JobEventView>> {
         let follower =
-            Follower { client: self.clone(), id, after, response: None, parser: Parser::default(), away: None };
+            Follower { client: self.clone(), id, after, stream: None, parser: Parser::default(), away: None };
         let events =
             try_unfold(
                 follower,
@@ -40,7 +41,7 @@ struct Follower {
     client: Client,
     id: JobId,
     after: u64,
-    response: Option<Response>,
+    stream: Option<Incoming>,
     parser: Parser,
     away: Option<Away>,
 }
@@ -78,7 +79,7 @@ impl Follower {
                 Heard::Bytes => self.away = None,
                 Heard::Nothing => return Ok(None),
                 Heard::Lost(reason) => {
-                    self.response = None;
+                    self.stream = None;
                     self.pause(reason).await?;
                 }
             }
@@ -86,17 +87,17 @@ impl Follower {
     }
 
     async fn listen(&mut self) -> Result<Heard> {
-        let response = if let Some(response) = &mut self.response {
-            response
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
         } else {
             self.parser.reset();
             match self.connect().await? {
                 Ok(response) if response.status() == StatusCode::NO_CONTENT => return Ok(Heard::Nothing),
-                Ok(response) => self.response.insert(response),
+                Ok(response) => self.stream.insert(response.into_body()),
                 Err(reason) => return Ok(Heard::Lost(reason)),
             }
         };
-        match tokio::time::timeout(SILENCE, response.chunk()).await {
+        match tokio::time::timeout(SILENCE, next_piece(stream)).await {
             Ok(Ok(Some(bytes))) => {
                 self.parser.push(&bytes).map_err(|_| self.odd("an event is too long".to_owned()))?;
                 Ok(Heard::Bytes)
@@ -108,19 +109,21 @@ impl Follower {
         }
     }
 
-    async fn connect(&self) -> Result<std::result::Result<Response, String>> {
+    async fn connect(&self) -> Result<std::result::Result<Response<Incoming>, String>> {
         let call = Call::get(self.client.job(self.id, &["events"]))
             .header("accept", "text/event-stream".to_owned())
             .header("last-event-id", self.after.to_string());
-        let response = match tokio::time::timeout(HEADERS, self.client.request(&call).send()).await {
+        let response = match tokio::time::timeout(HEADERS, self.client.open(&call)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Ok(Err(reason(&error))),
-            Err(_) => return Ok(Err("it did not answer in time".to_owned())),
+            Ok(Err(Unread::Lost { reason, .. })) => return Ok(Err(reason)),
+            Ok(Err(Unread::Untrusted(reason))) => return Err(self.client.untrusted(reason)),
+            Ok(Err(Unread::TooLong)) => return Err(self.odd("its answer is too long".to_owned())),
+            Err(_) => return Ok(Err(LATE.to_owned())),
         };
         if response.status().is_success() {
             return Ok(Ok(response));
         }
-        match tokio::time::timeout(HEADERS, read(response)).await {
+        match tokio::time::timeout(HEADERS, read(call.url.as_str(), response)).await {
             Ok(Ok(raw)) => {
                 let error = raw.failure();
                 if error.is_transient() || raw.status >= 500 { Ok(Err(error.to_string())) } else { Err(error) }

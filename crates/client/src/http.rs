@@ -1,17 +1,30 @@
 //! Sending calls: limits, headers, repetition.
 
+use std::error::Error as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::{Response, Url, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue, InvalidHeaderValue};
+use hyper::{Request, Response};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::call::Call;
 use crate::envelope::Raw;
 use crate::error::{Error, Result};
+use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Less than any service keeps a connection that is not used.
+const IDLE: Duration = Duration::from_secs(4);
+const USER_AGENT: &str = concat!("backout/", env!("CARGO_PKG_VERSION"));
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Waits between the attempts of one call; their number bounds the attempts.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
@@ -22,8 +35,10 @@ const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(1);
 /// Where the service is and how to speak to it.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Address without `/api/v1`, e.g. `http://127.0.0.1:7420`.
+    /// Address without `/api/v1`, e.g. `http://127.0.0.1:7420` or `https://backout.example`.
     pub url: String,
+    /// PEM file of the authorities that the service's certificate may come from, in place of the public ones.
+    pub ca_file: Option<PathBuf>,
     /// `bko_…`; none for what needs no token (health).
     pub token: Option<SecretString>,
     /// Language of the sentences in answers, as a BCP 47 tag.
@@ -33,16 +48,18 @@ pub struct Settings {
 /// Speaks to one service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Url,
-    token: Option<SecretString>,
-    language: String,
+    authorization: Option<HeaderValue>,
+    language: HeaderValue,
 }
 
 /// Why an attempt gave no whole answer.
 pub(crate) enum Unread {
     /// The answer is longer than can be meant.
     TooLong,
+    /// The service is not the one that it has to be, or speaks no TLS.
+    Untrusted(String),
     /// The connection was not made or was lost.
     Lost {
         /// Whether the request may have arrived.
@@ -57,18 +74,35 @@ impl Client {
         let wrong =
             |reason: String| Error::Settings(format!("'{}' is not the address of a service: {reason}", settings.url));
         let base = Url::parse(&settings.url).map_err(|error| wrong(error.to_string()))?;
-        if base.scheme() != "http" {
-            return Err(wrong(format!("it has to begin with http://, not {}://", base.scheme())));
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(wrong("it has to begin with http:// or https://".to_owned()));
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("backout/", env!("CARGO_PKG_VERSION")))
-            // A proxy for the internet must not see tokens of a service inside.
-            .no_proxy()
-            .build()
-            .map_err(|error| Error::Settings(error.to_string()))?;
-        Ok(Self { http, base, token: settings.token, language: settings.language })
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        // No proxy for the internet: it must not see tokens of a service inside.
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::config(settings.ca_file.as_deref())?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        let unsendable = |what: &str| Error::Settings(format!("the {what} has characters that no header may have"));
+        let authorization = settings.token.map(|token| {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
+            bearer.set_sensitive(true);
+            Ok::<_, InvalidHeaderValue>(bearer)
+        });
+        Ok(Self {
+            http,
+            base,
+            authorization: authorization.transpose().map_err(|_| unsendable("token"))?,
+            language: HeaderValue::from_str(&settings.language).map_err(|_| unsendable("language"))?,
+        })
     }
 
     /// Address of the service.
@@ -110,15 +144,15 @@ impl Client {
         let begun = Instant::now();
         loop {
             match self.attempt(call).await {
-                // The answer of an earlier attempt was lost, and the service still works on it.
-                Ok(raw) if is_in_progress(&raw) && begun.elapsed() < call.timeout => {
-                    tokio::time::sleep(IN_PROGRESS_PAUSE).await;
-                }
-                Ok(raw) => return Ok(raw),
+                Ok(raw) => match again_after(&raw) {
+                    Some(pause) if begun.elapsed() + pause < call.timeout => tokio::time::sleep(pause).await,
+                    _ => return Ok(raw),
+                },
                 Err(Unread::TooLong) => {
                     let detail = format!("its answer is longer than {MAX_ANSWER_BYTES} bytes");
                     return Err(Error::Protocol { url: call.url.to_string(), detail });
                 }
+                Err(Unread::Untrusted(reason)) => return Err(self.untrusted(reason)),
                 Err(Unread::Lost { sent, reason }) => match pauses.next() {
                     Some(pause) if call.repeatable || !sent => tokio::time::sleep(*pause).await,
                     _ => return Err(self.unreachable(reason)),
@@ -127,31 +161,46 @@ impl Client {
         }
     }
 
+    pub(crate) fn untrusted(&self, reason: String) -> Error {
+        Error::Tls { url: self.url().to_owned(), reason }
+    }
+
     pub(crate) fn unreachable(&self, reason: String) -> Error {
         Error::Unreachable { url: self.url().to_owned(), reason }
     }
 
     async fn attempt(&self, call: &Call) -> std::result::Result<Raw, Unread> {
-        match self.request(call).timeout(call.timeout).send().await {
-            Ok(response) => read(response).await,
-            Err(error) => Err(Unread::Lost { sent: !error.is_connect(), reason: reason(&error) }),
-        }
+        let asking = async { read(call.url.as_str(), self.open(call).await?).await };
+        let late = || Unread::Lost { sent: true, reason: LATE.to_owned() };
+        tokio::time::timeout(call.timeout, asking).await.map_err(|_| late())?
     }
 
-    /// The request of a call, without any time limit of its own.
-    pub(crate) fn request(&self, call: &Call) -> reqwest::RequestBuilder {
-        let mut request =
-            self.http.request(call.method.clone(), call.url.clone()).header(header::ACCEPT_LANGUAGE, &self.language);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose_secret());
+    /// Sends a call and gives its answer as soon as that begins, without any time limit of its own.
+    pub(crate) async fn open(&self, call: &Call) -> std::result::Result<Response<Incoming>, Unread> {
+        let unsendable = |error: hyper::http::Error| Unread::Lost { sent: false, reason: error.to_string() };
+        let request = self.request(call).map_err(unsendable)?;
+        self.http.request(request).await.map_err(|error| match tls_problem(&error) {
+            Some(problem) => Unread::Untrusted(problem),
+            None => Unread::Lost { sent: !error.is_connect(), reason: reason(&error) },
+        })
+    }
+
+    fn request(&self, call: &Call) -> hyper::http::Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder()
+            .method(&call.method)
+            .uri(call.url.as_str())
+            .header(header::USER_AGENT, USER_AGENT)
+            .header(header::ACCEPT_LANGUAGE, &self.language);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        match &call.body {
-            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(body.clone()),
-            None => request,
+        if call.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        request.body(call.body.clone().unwrap_or_default().into())
     }
 }
 
@@ -173,32 +222,70 @@ pub(crate) fn with_query(mut url: Url, query: &impl Serialize) -> Result<Url> {
 }
 
 /// Reads an answer whole, up to the limit.
-pub(crate) async fn read(mut response: Response) -> std::result::Result<Raw, Unread> {
+pub(crate) async fn read(url: &str, response: Response<Incoming>) -> std::result::Result<Raw, Unread> {
     let request_id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let (url, status) = (response.url().to_string(), response.status().as_u16());
+    let (url, status) = (url.to_owned(), response.status().as_u16());
+    let mut incoming = response.into_body();
     let mut body = Vec::new();
     loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER_BYTES => return Err(Unread::TooLong),
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+        match next_piece(&mut incoming).await {
+            Ok(Some(piece)) if body.len() + piece.len() > MAX_ANSWER_BYTES => return Err(Unread::TooLong),
+            Ok(Some(piece)) => body.extend_from_slice(&piece),
             Ok(None) => return Ok(Raw { url, status, request_id, body }),
             Err(error) => return Err(Unread::Lost { sent: true, reason: reason(&error) }),
         }
     }
 }
 
-fn is_in_progress(raw: &Raw) -> bool {
-    raw.status == 409 && raw.failure().problem().is_some_and(|problem| problem.kind == "idempotency-in-progress")
+/// The next piece of a body; none at its end.
+pub(crate) async fn next_piece(body: &mut Incoming) -> hyper::Result<Option<Bytes>> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(piece) = frame?.into_data() {
+            return Ok(Some(piece));
+        }
+    }
+    Ok(None)
 }
 
-/// The innermost cause: "Connection refused" rather than "error sending request".
-pub(crate) fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it did not answer in time".to_owned();
+/// When the same call gets another answer: nothing was done yet, or it is being done.
+fn again_after(raw: &Raw) -> Option<Duration> {
+    if !matches!(raw.status, 409 | 429) {
+        return None;
     }
-    let mut cause: &dyn std::error::Error = error;
+    let failure = raw.failure();
+    let problem = failure.problem()?;
+    match problem.kind.as_str() {
+        // The answer of an earlier attempt was lost, and the service still works on it.
+        "idempotency-in-progress" => Some(IN_PROGRESS_PAUSE),
+        "too-many-requests" => problem.retry_after.map(|seconds| Duration::from_secs(seconds.into())),
+        _ => None,
+    }
+}
+
+/// What is said of an answer that did not come.
+pub(crate) const LATE: &str = "it did not answer in time";
+
+/// The innermost cause: "Connection refused" rather than "error sending request".
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
     cause.to_string()
+}
+
+/// Why no secure connection came about, if that is what failed.
+fn tls_problem(error: &hyper_util::client::legacy::Error) -> Option<String> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found.to_string());
+        }
+        // An error of the operating system's kind hides what it carries from `source`.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(carried) => Some(carried),
+            None => error.source(),
+        };
+    }
+    None
 }

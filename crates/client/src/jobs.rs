@@ -62,7 +62,7 @@ impl Client {
         self.fetch(Call::post(self.job(id, &["resolve"]), request)?).await
     }
 
-    pub(crate) fn job(&self, id: JobId, rest: &[&str]) -> reqwest::Url {
+    pub(crate) fn job(&self, id: JobId, rest: &[&str]) -> url::Url {
         let id = id.to_string();
         self.path(["api", "v1", "jobs", &id].iter().chain(rest))
     }

@@ -19,6 +19,7 @@ mod page;
 mod releases;
 mod rollbacks;
 mod sse;
+mod tls;
 mod tokens;
 
 pub use error::{Error, Problem, Result};

@@ -49,7 +49,13 @@ impl Script {
 }
 
 fn client(url: &str) -> Client {
-    Client::new(Settings { url: url.to_owned(), token: Some("bko_test".into()), language: "zh-CN".into() }).unwrap()
+    Client::new(Settings {
+        url: url.to_owned(),
+        ca_file: None,
+        token: Some("bko_test".into()),
+        language: "zh-CN".into(),
+    })
+    .unwrap()
 }
 
 async fn read_request(connection: &mut TcpStream) -> String {
@@ -158,6 +164,18 @@ async fn a_request_that_is_still_being_answered_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_caller_who_asks_too_often_waits_as_long_as_it_is_told() {
+    let problem = json!({
+        "success": false, "code": 429, "message": "…", "error": {"type": "too-many-requests", "retry_after": 1},
+    });
+    let none = json!({"items": [], "next_cursor": null});
+    let script = Script::play(vec![answer(429, &problem), success(&none)]).await;
+    let begun = std::time::Instant::now();
+    assert!(script.client().list_tokens().await.unwrap().items.is_empty());
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(1));
+}
+
+#[tokio::test]
 async fn an_edit_of_a_known_revision_is_not_sent_twice() {
     let script = Script::play(vec![String::new(), String::new()]).await;
     let edit = script.client().replace_environment("shop", "production", &EnvironmentSpec::default(), Some(7)).await;
@@ -249,8 +267,8 @@ async fn a_service_that_is_not_ready_still_names_what_it_depends_on() {
 
 #[test]
 fn an_address_that_cannot_be_spoken_to_is_refused_at_once() {
-    for url in ["https://backout.example", "127.0.0.1:7420", "mailto:a@b"] {
-        let settings = Settings { url: url.to_owned(), token: None, language: "en".into() };
+    for url in ["ftp://backout.example", "127.0.0.1:7420", "mailto:a@b", "https://"] {
+        let settings = Settings { url: url.to_owned(), ca_file: None, token: None, language: "en".into() };
         assert!(matches!(Client::new(settings), Err(Error::Settings(_))), "{url}");
     }
 }

@@ -1,6 +1,6 @@
 //! The sentences of what the domain names by codes.
 
-use domain::finding::{Code, Finding};
+use domain::finding::Finding;
 use domain::job::JobState;
 use domain::problem::ProblemType;
 use domain::step::StepState;
@@ -9,14 +9,17 @@ use crate::{Language, has, text};
 
 /// What a finding says, e.g. "Image cms-backend:v0.8.1 is not on host local."
 pub fn finding(language: Language, finding: &Finding) -> String {
-    let params = finding.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    text(language, &format!("finding.{}", finding.code.as_str()), params)
+    text(language, &format!("finding.{}", finding.code.as_str()), params(finding))
 }
 
 /// What to do about a finding, mostly the next command; none where there is nothing to do.
-pub fn finding_hint(language: Language, code: Code) -> Option<String> {
-    let key = format!("hint.{}", code.as_str());
-    has(&key).then(|| text(language, &key, []))
+pub fn finding_hint(language: Language, finding: &Finding) -> Option<String> {
+    let key = format!("hint.{}", finding.code.as_str());
+    has(&key).then(|| text(language, &key, params(finding)))
+}
+
+fn params(finding: &Finding) -> impl Iterator<Item = (&str, &str)> {
+    finding.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// What a type of problem is called.

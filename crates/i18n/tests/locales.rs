@@ -25,6 +25,7 @@ fn params_of(code: Code) -> &'static [&'static str] {
         Code::ReleaseIsCurrent => &["version"],
         Code::ImageMissing | Code::ImageChanged | Code::MaintenanceImageMissing => &["host", "image"],
         Code::ImageUnnamed => &["service", "version"],
+        Code::GatewayNotReady => &["environment", "reason", "url"],
         Code::HostUnreachable => &["host", "reason"],
         Code::StoreUnreachable | Code::LedgerUnreadable => &["reason", "store"],
         Code::StoreUnknown => &["engine", "store"],
@@ -33,6 +34,10 @@ fn params_of(code: Code) -> &'static [&'static str] {
         | Code::MigrationHole
         | Code::MigrationUnknown
         | Code::MigrationEdited => &["migration", "store"],
+        Code::AppliedScriptUsed => &["migration", "release", "store"],
+        Code::CannotBeUndone => &["direction", "migration", "reason", "store"],
+        Code::SchemaDrifted => &["found", "left_as", "store"],
+        Code::DiskLow => &["available", "needed", "place"],
         Code::StatementRefused => &["direction", "migration", "position", "reason", "store"],
         Code::SchemaIncompatible => &["head", "store", "version"],
         Code::RequirementNotMet | Code::RequirementUnknown => &["reported", "requirement", "store"],
@@ -41,7 +46,7 @@ fn params_of(code: Code) -> &'static [&'static str] {
             &["environment"]
         }
         Code::DataPreserved | Code::DataRestored => &["migration", "objects", "store"],
-        Code::SchemaKept => &["head", "store"],
+        Code::SchemaKept | Code::StoreUnused => &["head", "store"],
         Code::ScriptNotPredictable => &["direction", "migration", "store"],
         Code::RiskUnknown => &["direction", "migration", "position", "store"],
         Code::ConfigurationMissing => &["environment", "version"],
@@ -99,7 +104,7 @@ fn every_finding_has_a_sentence_with_exactly_the_parameters_it_carries() {
 fn every_blocker_has_a_hint_and_no_hint_is_left_over() {
     for code in Code::ALL.iter().filter(|code| code.severity() == domain::finding::Severity::Blocker) {
         for language in Language::ALL {
-            assert!(i18n::finding_hint(language, *code).is_some(), "{} has no hint", code.as_str());
+            assert!(i18n::finding_hint(language, &with_params(*code)).is_some(), "{} has no hint", code.as_str());
         }
     }
     let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
@@ -110,7 +115,31 @@ fn every_blocker_has_a_hint_and_no_hint_is_left_over() {
             }
         }
     }
-    assert_eq!(i18n::finding_hint(Language::En, Code::SchemaKept), None);
+    assert_eq!(i18n::finding_hint(Language::En, &with_params(Code::SchemaKept)), None);
+}
+
+/// What the plan adds to every finding.
+const EVERYWHERE: [&str; 3] = ["application", "environment", "version"];
+
+fn with_params(code: Code) -> Finding {
+    let names = params_of(code).iter().chain(&EVERYWHERE);
+    names.fold(Finding::new(code, []), |finding, name| finding.about(name, &format!("the {name}")))
+}
+
+#[test]
+fn a_hint_can_be_typed_as_it_stands() {
+    for code in Code::ALL {
+        for language in Language::ALL {
+            let Some(hint) = i18n::finding_hint(language, &with_params(*code)) else { continue };
+            let open = hint.contains("%{") || hint.contains('<');
+            assert!(!open, "{}: {hint}", code.as_str());
+        }
+    }
+    let drifted = Finding::new(Code::SchemaDrifted, [("store", "main"), ("left_as", "a"), ("found", "b")]);
+    let drifted =
+        EVERYWHERE.iter().zip(["shop", "live", "v2"]).fold(drifted, |one, (name, value)| one.about(name, value));
+    let hint = i18n::finding_hint(Language::En, &drifted).unwrap();
+    assert!(hint.starts_with("backout migrations --app shop --env live "), "{hint}");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn common_to_versioned(operation: &mut Operation) {
             parameter.description = Some(path_parameter(&parameter.name).to_owned());
         }
     }
-    let mut statuses = vec![400, 401, 403, 408, 500, 503];
+    let mut statuses = vec![400, 401, 403, 408, 429, 500, 503];
     if names_something {
         statuses.push(404);
     }

@@ -18,6 +18,7 @@ use super::render::render;
 use crate::envelope::CarriesSecret;
 use crate::error::Failure;
 use crate::extract::idempotency_key;
+use crate::jobs;
 
 /// Longer than any route with names of 63 characters; keys are kept under no longer one.
 const MAX_ROUTE: usize = 255;
@@ -46,7 +47,7 @@ pub(crate) async fn answer_once(
         let detail = "the path is longer than any that names something";
         return Failure::new(ProblemType::NotFound, detail).into_response();
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = match to_bytes(body, usize::MAX).await {
         Ok(body) => body,
         Err(error) => return Failure::new(ProblemType::MalformedBody, error.to_string()).into_response(),
@@ -55,7 +56,9 @@ pub(crate) async fn answer_once(
     match control.reserve_key(&caller, &key).await {
         Err(error) => Failure::from(error).into_response(),
         Ok(Reservation::Replay(recorded)) => replay(recorded),
+        Ok(Reservation::Accepted(job)) => jobs::accepted(&job).with(REPLAYED, "true".to_owned()).into_response(),
         Ok(Reservation::Fresh) => {
+            parts.extensions.insert(Caller { key: Some(key.clone()), ..caller.clone() });
             let request = Request::from_parts(parts, Body::from(body));
             match AssertUnwindSafe(next.run(request)).catch_unwind().await {
                 Ok(response) => keep(&control, &caller, &key, &context, response).await,

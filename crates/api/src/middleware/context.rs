@@ -31,6 +31,11 @@ impl RequestContext {
         Self { id, language: language.map_or_else(Language::default, Language::from_accept_language) }
     }
 
+    /// Of a connection that has not said what it wants.
+    pub(crate) fn unasked() -> Self {
+        Self { id: made_id(), language: Language::default() }
+    }
+
     /// The request as the `instance` of a problem.
     pub(crate) fn instance(&self) -> String {
         let mut urn = "urn:request:".to_owned();

@@ -13,7 +13,7 @@ use crate::envelope::{FailureBody, Problem, Success, Unrendered};
 use crate::error::Failure;
 
 /// Puts the envelope around an answer that has none yet.
-pub(super) fn render(mut response: Response, context: &RequestContext) -> Response {
+pub(crate) fn render(mut response: Response, context: &RequestContext) -> Response {
     let body = match response.extensions_mut().remove::<Unrendered>() {
         None => return response,
         Some(Unrendered::Success(data)) => {
@@ -48,7 +48,7 @@ fn failure_body(failure: &Failure, context: &RequestContext) -> FailureBody {
             title,
             detail: error.detail.clone(),
             instance: context.instance(),
-            hint: error.hint.as_deref().map(str::to_owned),
+            hint: error.hint.as_deref().unwrap_or_else(|| error.problem.next()).to_owned(),
             findings: error.findings.to_vec(),
             fields: error.fields.to_vec(),
             lock_holder: error.lock_holder,
@@ -105,7 +105,7 @@ fn tell(value: &mut Value, language: Language) {
     let Ok(finding) = serde_json::from_value::<Finding>(value.clone()) else { return };
     let Value::Object(members) = value else { return };
     members.insert("message".to_owned(), i18n::finding(language, &finding).into());
-    if let Some(hint) = i18n::finding_hint(language, finding.code) {
+    if let Some(hint) = i18n::finding_hint(language, &finding) {
         members.insert("hint".to_owned(), hint.into());
     }
 }

@@ -1,5 +1,7 @@
 //! The command line as it is written. Its help texts are in the locale files, see [`super::help`].
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands;
@@ -20,6 +22,8 @@ pub(crate) struct Cli {
 pub(crate) struct Global {
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
     #[arg(long, global = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
     #[arg(long, global = true, value_name = "NAME")]
@@ -87,6 +91,7 @@ pub(crate) enum Everyday {
     Job(commands::job::Job),
     #[command(subcommand)]
     Maintenance(commands::maintenance::Maintenance),
+    Gateway,
     Doctor,
     #[command(subcommand)]
     Token(commands::token::Token),
@@ -110,6 +115,7 @@ impl Everyday {
             Self::Jobs(command) => command.run(context).await,
             Self::Job(command) => command.run(context).await,
             Self::Maintenance(command) => command.run(context).await,
+            Self::Gateway => commands::gateway::run(context).await,
             Self::Doctor => commands::doctor::run(context).await,
             Self::Token(command) => command.run(context).await,
             Self::Completions(command) => Ok(command.run(context)),

@@ -37,7 +37,10 @@ pub(crate) struct Place {
 impl Context {
     pub(crate) fn new(settings: Settings, global: &Global, language: Language) -> Result<Self, Failure> {
         let token: Option<SecretString> = settings.token;
-        let client = Client::new(client::Settings { url: settings.url, token, language: language.tag().to_owned() })?;
+        let language_tag = language.tag().to_owned();
+        let connection =
+            client::Settings { url: settings.url, ca_file: settings.ca_file, token, language: language_tag };
+        let client = Client::new(connection)?;
         let mut given = String::new();
         for (flag, value) in [("--app", &global.app), ("--env", &global.env)] {
             if let Some(value) = value {

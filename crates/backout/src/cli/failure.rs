@@ -64,7 +64,9 @@ impl Failure {
             },
             Self::Client(client::Error::Unreachable { .. }) => Exit::Unreachable,
             Self::Client(client::Error::Protocol { .. }) | Self::Io(_) => Exit::Failed,
-            Self::Client(client::Error::Settings(_)) | Self::Settings(_) | Self::File(_) => Exit::Configuration,
+            Self::Client(client::Error::Settings(_) | client::Error::Tls { .. })
+            | Self::Settings(_)
+            | Self::File(_) => Exit::Configuration,
             Self::Choose { .. } | Self::Declined | Self::NobodyToAsk => Exit::Refused,
             Self::Interrupted(_) => Exit::Interrupted,
         }
@@ -95,11 +97,14 @@ impl Failure {
         told
     }
 
-    fn message(&self, language: Language) -> String {
+    pub(crate) fn message(&self, language: Language) -> String {
         match self {
             Self::Client(client::Error::Problem(problem)) => problem.message.clone(),
             Self::Client(client::Error::Unreachable { url, reason }) => {
                 text(language, "cli.unreachable", [("url", url.as_str()), ("reason", reason)])
+            }
+            Self::Client(client::Error::Tls { url, reason }) => {
+                text(language, "cli.tls", [("url", url.as_str()), ("reason", reason)])
             }
             Self::Client(client::Error::Protocol { url, detail }) => {
                 text(language, "cli.protocol", [("url", url.as_str()), ("detail", detail)])
@@ -127,7 +132,8 @@ impl Failure {
         }
     }
 
-    fn hint(&self, language: Language) -> Option<String> {
+    /// The next command, where there is one.
+    pub(crate) fn hint(&self, language: Language) -> Option<String> {
         match self {
             Self::Client(client::Error::Problem(problem)) => match (&problem.hint, problem.status) {
                 // Whoever has no token cannot make one: here it is known where tokens are given.
@@ -137,6 +143,7 @@ impl Failure {
                 (None, _) => None,
             },
             Self::Client(client::Error::Unreachable { .. }) => Some(text(language, "cli.hint-unreachable", [])),
+            Self::Client(client::Error::Tls { .. }) => Some(text(language, "cli.hint-tls", [])),
             Self::Choose { what: What::Application, names } => {
                 Some(names.first().map_or("backout app create NAME".to_owned(), |name| format!("--app {name}")))
             }

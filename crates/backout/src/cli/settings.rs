@@ -34,6 +34,8 @@ struct Values {
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ca_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     app: Option<String>,
@@ -47,6 +49,7 @@ struct Values {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) url: String,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) token: Option<SecretString>,
     pub(crate) app: Option<String>,
     pub(crate) env: Option<String>,
@@ -56,7 +59,7 @@ impl Surroundings {
     /// Reads the environment variables; a text that is no Unicode counts as absent.
     pub(crate) fn read() -> Self {
         let names = ["xdg_config_home", "home", "lc_all", "lc_messages", "lang"];
-        let ours = Env::prefixed("BACKOUT_").only(&["url", "token", "app", "env", "lang"]);
+        let ours = Env::prefixed("BACKOUT_").only(&["url", "ca_file", "token", "app", "env", "lang"]);
         let text = |provider: Env, name: &str| {
             provider.iter().find(|(key, _)| key.as_str().eq_ignore_ascii_case(name)).map(|(_, value)| value)
         };
@@ -70,6 +73,7 @@ impl Surroundings {
             lang: plain("lang"),
             backout: Values {
                 url: own("url"),
+                ca_file: own("ca_file").map(PathBuf::from),
                 token: own("token"),
                 app: own("app"),
                 env: own("env"),
@@ -91,6 +95,7 @@ impl Surroundings {
         }
         let flags = Values {
             url: flags.url.clone(),
+            ca_file: flags.ca_file.clone(),
             token: flags.token.clone(),
             app: flags.app.clone(),
             env: flags.env.clone(),
@@ -124,6 +129,7 @@ impl Settings {
         }
         Ok(Self {
             url: values.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            ca_file: values.ca_file,
             token: values.token.map(SecretString::from),
             app: values.app,
             env: values.env,

@@ -3,8 +3,10 @@
 mod display;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use client::{JobFilter, PageRequest};
 use domain::deployment::DeploymentKind;
 use domain::ids::JobId;
 use domain::job::JobState;
@@ -17,6 +19,11 @@ use self::display::Display;
 use super::context::Context;
 use super::failure::Failure;
 use super::{output, render};
+
+/// How long a job may be silent before a person is told what it waits for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// More jobs than run at a time and are worth naming.
+const MANY: u32 = 10;
 
 /// What an event of a job or a step carries.
 #[derive(Deserialize)]
@@ -40,13 +47,54 @@ pub(crate) async fn watch(context: &Context, id: JobId) -> Result<JobView, Failu
     let job = context.client.get_job(id).await?;
     let mut shown = Shown { display: Display::of(context, &job), begun: HashMap::new() };
     let mut events = context.client.job_events(id, 0);
-    while let Some(event) = events.try_next().await? {
-        shown.show(&event);
+    let mut told = None;
+    loop {
+        match tokio::time::timeout(PATIENCE, events.try_next()).await {
+            Ok(event) => match event? {
+                Some(event) => shown.show(&event),
+                None => break,
+            },
+            // Silence may be work, or waiting for something that a person can do.
+            Err(_) => tell_what_it_waits_for(context, id, &mut told, &shown.display).await,
+        }
     }
     shown.display.finish();
     let job = context.client.get_job(id).await?;
     context.watching(None);
     Ok(job)
+}
+
+/// Says once for each state what a job that does not move waits for. A service that does not answer just now is no
+/// reason to stop: the stream of events knows when to give up.
+async fn tell_what_it_waits_for(context: &Context, id: JobId, told: &mut Option<JobState>, display: &Display) {
+    let Ok(job) = context.client.get_job(id).await else { return };
+    if *told == Some(job.state) {
+        return;
+    }
+    *told = Some(job.state);
+    let cancel = format!("backout job cancel {id}");
+    let note = match job.state {
+        JobState::Queued => {
+            let running = JobFilter { state: Some(JobState::Running), ..JobFilter::default() };
+            let Ok(running) = context.client.list_jobs(&running, &PageRequest::first(MANY)).await else { return };
+            if running.items.is_empty() {
+                context.text("cli.waits-for-worker", [("command", "backout worker")])
+            } else {
+                let others: Vec<_> = running.items.iter().map(|job| job.id.to_string()).collect();
+                context.text("cli.waits-for-slot", [("jobs", others.join(", ").as_str())])
+            }
+        }
+        JobState::AwaitingApproval => context.text("cli.waits-for-approval", [("command", cancel.as_str())]),
+        JobState::Paused => context.text("cli.waits-paused", [("command", cancel.as_str())]),
+        JobState::Running
+        | JobState::Unwinding
+        | JobState::Stuck
+        | JobState::Succeeded
+        | JobState::Failed
+        | JobState::Cancelled
+        | JobState::Undone => return,
+    };
+    display.note(&note);
 }
 
 /// The same, and says how it ended and what undoes it.

@@ -11,7 +11,7 @@ use i18n::Language;
 use crate::admin;
 use crate::failure::{Failure, Result};
 use crate::sentence::Sentence;
-use crate::settings::{CommandLine, Flags, RunFlags, Settings, Surroundings};
+use crate::settings::{ApiFlags, CommandLine, Flags, RunFlags, Settings, Surroundings};
 use crate::telemetry;
 use run::Parts;
 
@@ -19,7 +19,7 @@ use run::Parts;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the service: API and worker in one process
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a worker without the API
     Worker(WorkerArgs),
     /// Look after the control database and its keys
@@ -33,9 +33,8 @@ pub(crate) struct ServeArgs {
     flags: Flags,
     #[command(flatten)]
     run: RunFlags,
-    /// Where the API listens [default: 127.0.0.1:7420]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    #[command(flatten)]
+    api: ApiFlags,
     /// Run no worker in this process
     #[arg(long)]
     no_worker: bool,
@@ -68,7 +67,7 @@ pub(crate) fn run(command: &Command, language: Language) -> ExitCode {
 
 impl ServeArgs {
     fn run(&self, surroundings: &Surroundings, language: Language) -> Result<()> {
-        let line = CommandLine { flags: Some(&self.flags), run: Some(&self.run), listen: self.listen.as_deref() };
+        let line = CommandLine { flags: Some(&self.flags), run: Some(&self.run), api: Some(&self.api) };
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
         telemetry::log(&settings).map_err(Failure::internal)?;
         let parts = if self.no_worker { Parts::Api } else { Parts::Both };
@@ -78,7 +77,7 @@ impl ServeArgs {
 
 impl WorkerArgs {
     fn run(&self, surroundings: &Surroundings, language: Language) -> Result<()> {
-        let line = CommandLine { flags: Some(&self.flags), run: Some(&self.run), listen: None };
+        let line = CommandLine { flags: Some(&self.flags), run: Some(&self.run), api: None };
         let loaded = Settings::load(&line, surroundings);
         let lacks = |settings: &Settings| settings.database_url.is_none();
         let settings = match loaded {

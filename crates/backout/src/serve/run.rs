@@ -1,9 +1,9 @@
 //! From settings to a running service, and back to nothing.
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use api::ConnectionLimits;
 use control::{Control, Setup, Worker, WorkerSettings};
 use i18n::Language;
 use store::{Database, Keyring};
@@ -21,6 +21,8 @@ use crate::{shutdown, telemetry};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
+/// How long a client may take for the head of a request.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// What draining may take beyond its time before it is given up.
 const OVERTIME: Duration = Duration::from_secs(2);
 
@@ -105,7 +107,7 @@ async fn serve(
     };
     let api_stopping = CancellationToken::new();
     let api = match socket {
-        Some(socket) => api(&control, socket, language, &api_stopping).await,
+        Some(socket) => api(&control, settings, socket, language, &api_stopping).await,
         None => Ok(None),
     };
     let outcome = match api {
@@ -126,11 +128,12 @@ async fn serve(
     outcome
 }
 
-type Api = tokio::task::JoinHandle<std::io::Result<()>>;
+type Api = tokio::task::JoinHandle<()>;
 
 /// Listens, and prints where and, at the very first start, with which token.
 async fn api(
     control: &Control,
+    settings: &Settings,
     socket: TcpSocket,
     language: Language,
     stopping: &CancellationToken,
@@ -138,9 +141,9 @@ async fn api(
     let listener: TcpListener = socket.listen(BACKLOG).map_err(Failure::unavailable)?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let metrics = telemetry::metrics().map_err(Failure::internal)?;
-    let router = api::router(control.clone(), api::Options::new(metrics, stopping.clone()));
-    let server = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
-    let task = tokio::spawn(server.into_future());
+    let router = api::router(control.clone(), api::Options::new(metrics, stopping.clone(), settings.rates));
+    let limits = ConnectionLimits { connections: settings.max_connections, head_within: HEAD_WITHIN };
+    let task = tokio::spawn(api::serve(listener, router, limits, stopping.clone()));
     let token = control.first_token().await?;
     tracing::info!(%address, "serving");
     banner::print(language, address, token.as_ref());
@@ -151,8 +154,7 @@ async fn api(
 async fn ended(api: &mut Option<Api>) -> String {
     match api {
         Some(api) => match api.await {
-            Ok(Ok(())) => "the API ended".to_owned(),
-            Ok(Err(error)) => format!("the API ended: {error}"),
+            Ok(()) => "the API ended".to_owned(),
             Err(error) => format!("the API ended: {error}"),
         },
         None => std::future::pending().await,
@@ -205,12 +207,21 @@ async fn open(settings: &Settings, parts: Parts, server: &Server) -> Result<(Dat
         return Err(lost());
     }
     let made = KeyFile::generate().map_err(Failure::internal)?;
-    let database = server.open(settings, &made.keyring).await?;
+    let database = server.open_with_any(settings, &made.keyring).await?;
     if database.has_tokens().await? {
         database.close().await;
         return Err(lost());
     }
-    made.write(&path)?;
+    // Written first: keys that a database remembers and that are nowhere would lock everybody out.
+    if !made.write_new(&path)? {
+        database.close().await;
+        let found = keys::read(&path)?.ok_or_else(lost)?;
+        return Ok((server.open(settings, &found.keyring).await?, found.keyring));
+    }
+    if let Err(error) = database.check_keys().await {
+        database.close().await;
+        return Err(database::wrong_keys(settings, error));
+    }
     tracing::info!(path = %path.display(), "made the keys; every process of this control database needs this file");
     Ok((database, made.keyring))
 }

@@ -14,7 +14,8 @@ use crate::keys;
 use crate::sentence::Sentence;
 
 /// Their names in the file; in the environment in capitals behind `BACKOUT_`.
-pub(crate) const FIELDS: [&str; 11] = [
+pub(crate) const FIELDS: [&str; 14] = [
+    "authentications_per_minute",
     "data_directory",
     "database_max_connections",
     "database_url",
@@ -23,6 +24,8 @@ pub(crate) const FIELDS: [&str; 11] = [
     "listen",
     "log_filter",
     "log_format",
+    "max_connections",
+    "requests_per_minute",
     "shutdown_seconds",
     "wake_url",
     "worker_slots",
@@ -34,11 +37,18 @@ const DEFAULT_SLOTS: u64 = 4;
 const DEFAULT_LEASE: u64 = 10;
 const DEFAULT_SHUTDOWN: u64 = 30;
 const DEFAULT_FILTER: &str = "info";
+const DEFAULT_REQUESTS: u64 = 6_000;
+const DEFAULT_AUTHENTICATIONS: u64 = 60;
+/// Leaves room below the usual limit of 1024 open files.
+const DEFAULT_API_CONNECTIONS: u64 = 512;
 /// The worker and the API share the pool: with fewer connections they would wait for each other.
 const CONNECTIONS: RangeInclusive<u64> = 5..=1_000;
 const SLOTS: RangeInclusive<u64> = 1..=256;
 const LEASE: RangeInclusive<u64> = 2..=600;
 const SHUTDOWN: RangeInclusive<u64> = 1..=3_600;
+/// 0 is no limit.
+const A_MINUTE: RangeInclusive<u64> = 0..=10_000_000;
+const API_CONNECTIONS: RangeInclusive<u64> = 4..=100_000;
 
 /// Decides every field; what is wrong is added to the mistakes. None only where a field without default is missing.
 pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut Vec<Sentence>) -> Option<Settings> {
@@ -52,6 +62,9 @@ pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut
     let worker_slots = reader.number("worker_slots", SLOTS, DEFAULT_SLOTS);
     let lease = reader.number("lease_seconds", LEASE, DEFAULT_LEASE);
     let shutdown = reader.number("shutdown_seconds", SHUTDOWN, DEFAULT_SHUTDOWN);
+    let requests = reader.number("requests_per_minute", A_MINUTE, DEFAULT_REQUESTS);
+    let authentications = reader.number("authentications_per_minute", A_MINUTE, DEFAULT_AUTHENTICATIONS);
+    let max_connections = reader.number("max_connections", API_CONNECTIONS, DEFAULT_API_CONNECTIONS);
     let log_format = reader.read("log_format", log_format);
     let log_filter = reader.read("log_filter", log_filter);
     let Some(data_directory) = data_directory.or_else(|| surroundings.default_data_directory()) else {
@@ -69,6 +82,11 @@ pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut
         worker_slots: u16::try_from(worker_slots).unwrap_or(u16::MAX),
         lease: Duration::from_secs(lease),
         shutdown: Duration::from_secs(shutdown),
+        rates: api::RateLimits {
+            requests: u32::try_from(requests).unwrap_or(u32::MAX),
+            authentications: u32::try_from(authentications).unwrap_or(u32::MAX),
+        },
+        max_connections: usize::try_from(max_connections).unwrap_or(usize::MAX),
         log_format,
         log_filter: log_filter.unwrap_or_else(|| DEFAULT_FILTER.to_owned()),
         ignored: given.ignored.clone(),

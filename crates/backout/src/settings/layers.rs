@@ -16,7 +16,7 @@ const PREFIX: &str = "BACKOUT_";
 /// Far more than a file of settings holds.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Variables of the everyday commands, and of the repository's own scripts and tests.
-const OTHERS: [&str; 8] = ["URL", "TOKEN", "APP", "ENV", "LANG", "CONFIG", "TOOLS", "MONGODB_URL"];
+const OTHERS: [&str; 9] = ["URL", "CA_FILE", "TOKEN", "APP", "ENV", "LANG", "CONFIG", "TOOLS", "MONGODB_URL"];
 
 /// What the process was started with, read once.
 #[derive(Debug, Clone, Default)]
@@ -114,8 +114,9 @@ pub(crate) fn gather(line: &CommandLine<'_>, surroundings: &Surroundings) -> (La
 fn flags<'a>(line: &CommandLine<'a>) -> Vec<(&'static str, &'a str)> {
     let common = line.flags.map(super::Flags::values).unwrap_or_default();
     let running = line.run.map(super::RunFlags::values).unwrap_or_default();
-    let given = common.into_iter().chain(running).filter_map(|(field, value)| Some((field, value.as_deref()?)));
-    given.chain(line.listen.map(|listen| ("listen", listen))).collect()
+    let serving = line.api.map(super::ApiFlags::values).unwrap_or_default();
+    let all = common.into_iter().chain(running).chain(serving);
+    all.filter_map(|(field, value)| Some((field, value.as_deref()?))).collect()
 }
 
 /// The file to read: a named one in any case, a usual one if it is there.

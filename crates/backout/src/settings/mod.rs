@@ -40,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     /// How long requests and jobs have to come to a rest when the process is asked to stop.
     pub(crate) shutdown: Duration,
+    /// How often callers of the API may ask.
+    pub(crate) rates: api::RateLimits,
+    /// How many connections the API takes at a time.
+    pub(crate) max_connections: usize,
     /// How the log is written; none chooses by whether a person looks at it.
     pub(crate) log_format: Option<LogFormat>,
     /// What is logged, in the form of `tracing`'s directives.
@@ -96,6 +100,23 @@ pub(crate) struct RunFlags {
     pub(crate) shutdown_seconds: Option<String>,
 }
 
+/// Further flags of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ApiFlags {
+    /// Where the API listens [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Connections that the API takes at a time [default: 512]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_connections: Option<String>,
+    /// Requests of one token a minute; 0 is no limit [default: 6000]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) requests_per_minute: Option<String>,
+    /// Tokens that may be tried from one address a minute; 0 is no limit [default: 60]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) authentications_per_minute: Option<String>,
+}
+
 impl Flags {
     fn values(&self) -> Vec<(&'static str, &Option<String>)> {
         vec![
@@ -118,12 +139,23 @@ impl RunFlags {
     }
 }
 
+impl ApiFlags {
+    fn values(&self) -> Vec<(&'static str, &Option<String>)> {
+        vec![
+            ("listen", &self.listen),
+            ("max_connections", &self.max_connections),
+            ("requests_per_minute", &self.requests_per_minute),
+            ("authentications_per_minute", &self.authentications_per_minute),
+        ]
+    }
+}
+
 /// All that the command line says about settings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CommandLine<'a> {
     pub(crate) flags: Option<&'a Flags>,
     pub(crate) run: Option<&'a RunFlags>,
-    pub(crate) listen: Option<&'a str>,
+    pub(crate) api: Option<&'a ApiFlags>,
 }
 
 impl Settings {

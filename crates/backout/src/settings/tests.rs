@@ -36,6 +36,7 @@ fn nothing_has_to_be_set() {
     assert_eq!(settings.data_directory, home.path().join(".local/share/backout"));
     assert!(settings.database_url.is_none() && settings.wake_url.is_none() && settings.key_file.is_none());
     assert_eq!((settings.lease.as_secs(), settings.shutdown.as_secs()), (10, 30));
+    assert_eq!((settings.rates.requests, settings.rates.authentications, settings.max_connections), (6_000, 60, 512));
     let root = Surroundings { root: true, ..surroundings };
     assert_eq!(load(&Flags::default(), &root).unwrap().data_directory, Path::new("/var/lib/backout"));
 }

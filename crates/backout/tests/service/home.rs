@@ -50,7 +50,12 @@ impl Home {
     }
 
     pub(crate) async fn serve_with(&self, variables: &[(&str, &str)]) -> Service {
+        self.serve_with_arguments(&[], variables).await
+    }
+
+    pub(crate) async fn serve_with_arguments(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Service {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments);
         command.envs(variables.iter().copied());
         let mut service = Service::start(self, command);
         let found = eventually(START, || {

@@ -37,3 +37,33 @@ async fn processes_share_a_database_and_none_makes_keys_for_one_that_is_in_use()
     api.stop().await;
     other.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_another_installation_are_refused_before_anything_is_served() {
+    let mariadb = shared_mariadb();
+    let mine = mariadb.url(&mariadb.create_database("mine").unwrap());
+    let theirs = mariadb.url(&mariadb.create_database("theirs").unwrap());
+    let (home, other) = (Home::new(), Home::new());
+    for (home, url) in [(&home, &mine), (&other, &theirs)] {
+        home.serve_with(&[("BACKOUT_DATABASE_URL", url)]).await.stop().await;
+    }
+    let keys = home.path().join("keys");
+    let own = std::fs::read(&keys).unwrap();
+    std::fs::copy(other.path().join("keys"), &keys).unwrap();
+    let variables = [("BACKOUT_DATABASE_URL", mine.as_str())];
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["worker"], &["admin", "token"]] {
+        let output = home.command(arguments).envs(variables).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?} {}", said(&output));
+        let told = said(&output);
+        assert!(told.contains("another installation") && told.contains(keys.to_str().unwrap()), "{told}");
+    }
+    let output = home.command(&["worker", "--lang", "zh-CN"]).envs(variables).output().unwrap();
+    assert!(said(&output).contains("另一个安装"), "{}", said(&output));
+    // A file that was lost is not replaced by new keys either.
+    std::fs::remove_file(&keys).unwrap();
+    let output = home.command(&["serve", "--listen", "127.0.0.1:0"]).envs(variables).output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+    assert!(!keys.exists());
+    std::fs::write(&keys, own).unwrap();
+    home.serve_with(&variables).await.stop().await;
+}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use client::{PageRequest, ReleaseFilter};
 use domain::finding::{Code, Severity};
 use domain::job::JobState;
 use domain::view::{EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest};
-use i18n::{finding, job_state};
+use i18n::{finding, finding_hint, job_state};
 use serde::Serialize;
 
 use super::migrations::ledgers;
@@ -14,7 +15,6 @@ use crate::cli::context::{Context, Place};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::render::hint;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,14 +36,22 @@ enum Verdict {
 }
 
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
-    let mut checks = service(context).await?;
-    for app in context.applications().await? {
-        for environment in context.environments(&app).await? {
-            let place = Place { app: app.clone(), env: environment.name.clone() };
-            checks.extend(check_environment(context, &place, &environment).await?);
+    let mut report = Report::default();
+    // What does not answer is a finding, and what can be looked at in spite of it is looked at.
+    match service(context, &mut report).await {
+        Ok(()) if report.exit == Exit::Done => {
+            if let Err(failure) = applications(context, &mut report).await {
+                report.fail(context, &failure);
+            }
         }
+        Ok(()) => {}
+        Err(failure) => report.fail(context, &failure),
     }
+    let Report { checks, mut exit } = report;
     let healthy = checks.iter().all(|check| check.verdict != Verdict::Bad);
+    if !healthy && exit == Exit::Done {
+        exit = Exit::Failed;
+    }
     if context.json {
         output::json(&checks);
     } else {
@@ -60,26 +68,83 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         }
         output::line(&context.text(if healthy { "cli.doctor-good" } else { "cli.doctor-bad" }, []));
     }
-    Ok(if healthy { Exit::Done } else { Exit::Failed })
+    Ok(exit)
+}
+
+/// What was found so far.
+struct Report {
+    checks: Vec<Check>,
+    /// That of the first thing that could not be looked at.
+    exit: Exit,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { checks: Vec::new(), exit: Exit::Done }
+    }
+}
+
+impl Report {
+    fn add(&mut self, verdict: Verdict, message: String, hint: Option<String>) {
+        self.checks.push(Check { verdict, message, hint });
+    }
+
+    /// Something could not be looked at.
+    fn fail(&mut self, context: &Context, failure: &Failure) {
+        self.add(Verdict::Bad, failure.message(context.language), failure.hint(context.language));
+        if self.exit == Exit::Done {
+            self.exit = failure.exit();
+        }
+    }
 }
 
 /// The service and what it depends on.
-async fn service(context: &Context) -> Result<Vec<Check>, Failure> {
-    let readiness = context.client.readiness().await?;
-    let checks = readiness.dependencies.iter().map(|dependency| match &dependency.problem {
-        None => Check {
-            verdict: Verdict::Good,
-            message: context.text("cli.doctor-dependency-good", [("name", dependency.name.as_str())]),
-            hint: None,
-        },
-        Some(problem) => Check {
-            verdict: Verdict::Bad,
-            message: context
-                .text("cli.doctor-dependency-bad", [("name", dependency.name.as_str()), ("problem", problem)]),
-            hint: Some("backout serve".to_owned()),
-        },
-    });
-    Ok(checks.collect())
+async fn service(context: &Context, report: &mut Report) -> Result<(), Failure> {
+    for dependency in context.client.readiness().await?.dependencies {
+        let name = dependency.name.as_str();
+        match &dependency.problem {
+            None => report.add(Verdict::Good, context.text("cli.doctor-dependency-good", [("name", name)]), None),
+            Some(problem) => {
+                let message = context.text("cli.doctor-dependency-bad", [("name", name), ("problem", problem)]);
+                report.add(Verdict::Bad, message, Some("backout serve".to_owned()));
+                report.exit = Exit::Unreachable;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn applications(context: &Context, report: &mut Report) -> Result<(), Failure> {
+    let applications = context.applications().await?;
+    if applications.is_empty() {
+        let message = context.text("cli.doctor-no-application", []);
+        report.add(Verdict::Doubtful, message, Some("backout app create NAME".to_owned()));
+    }
+    for app in applications {
+        let mut environments = context.environments(&app).await?;
+        if environments.is_empty() && context.named_environment().is_some() {
+            // An environment that was named and is not there is told as such.
+            environments.push(context.environment(&context.place().await?).await?);
+        }
+        let params = [("application", app.as_str())];
+        if environments.is_empty() {
+            let next = format!("backout env create NAME -f FILE --app {app}");
+            report.add(Verdict::Doubtful, context.text("cli.doctor-no-environment", params), Some(next));
+        }
+        let releases = context.client.list_releases(&app, &ReleaseFilter::default(), &PageRequest::first(1)).await?;
+        if releases.items.is_empty() {
+            let next = format!("backout release register --file FILE --app {app}");
+            report.add(Verdict::Doubtful, context.text("cli.doctor-no-release", params), Some(next));
+        }
+        for environment in environments {
+            let place = Place { app: app.clone(), env: environment.name.clone() };
+            match check_environment(context, &place, &environment).await {
+                Ok(checks) => report.checks.extend(checks),
+                Err(failure) => report.fail(context, &failure),
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn check_environment(
@@ -196,7 +261,7 @@ async fn way_back(context: &Context, place: &Place, environment: &EnvironmentVie
         .map(|found| Check {
             verdict: if found.severity == Severity::Blocker { Verdict::Bad } else { Verdict::Doubtful },
             message: finding(context.language, found),
-            hint: hint(context.language, found),
+            hint: finding_hint(context.language, found),
         })
         .collect();
     if plan.is_runnable() {

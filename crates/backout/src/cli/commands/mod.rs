@@ -6,6 +6,7 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod env;
+pub(crate) mod gateway;
 pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod jobs;

@@ -15,15 +15,9 @@ pub(crate) fn findings(language: Language, findings: &[Finding]) -> String {
             Severity::Note => ("·", "cli.severity-note"),
         };
         let _ = writeln!(told, "  {mark} {}: {}", text(language, key, []), finding(language, found));
-        if let Some(hint) = hint(language, found).filter(|_| found.severity != Severity::Note) {
+        if let Some(hint) = finding_hint(language, found).filter(|_| found.severity != Severity::Note) {
             let _ = writeln!(told, "      → {hint}");
         }
     }
     told
-}
-
-/// What to do about a finding, with the names that it is about: `docker pull <image>` names the image.
-pub(crate) fn hint(language: Language, found: &Finding) -> Option<String> {
-    let hint = finding_hint(language, found.code)?;
-    Some(found.params.iter().fold(hint, |hint, (name, value)| hint.replace(&format!("<{name}>"), value)))
 }

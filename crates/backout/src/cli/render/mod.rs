@@ -6,6 +6,6 @@ mod job;
 mod plan;
 
 pub(crate) use difference::{difference, git};
-pub(crate) use findings::{findings, hint};
+pub(crate) use findings::findings;
 pub(crate) use job::outcome;
 pub(crate) use plan::plan;

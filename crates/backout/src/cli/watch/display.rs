@@ -105,6 +105,11 @@ impl Display {
         self.line(&line);
     }
 
+    /// Something that a person should know meanwhile.
+    pub(crate) fn note(&self, note: &str) {
+        self.line(&format!("  … {note}"));
+    }
+
     /// Takes away what still moves.
     pub(crate) fn finish(&mut self) {
         for (_, bar) in self.bars.drain() {

@@ -1,0 +1,129 @@
+//! Each kind of bad input has a type of its own and the next command, and changes nothing.
+
+use domain::problem::ProblemType;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::service::{PLACE, Service, answer};
+
+const APPLICATIONS: &str = "/api/v1/applications";
+const RELEASES: &str = "/api/v1/applications/shop/releases";
+
+fn raw(request: RequestBuilder, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    request.header("content-type", "application/json").body(body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_has_its_type_and_the_next_command_and_changes_nothing() {
+    let service = Service::start().await;
+    service.furnish().await;
+    service.deploy().await;
+    let before = service.state().await;
+    let rollbacks = format!("{PLACE}/rollbacks");
+    let jobs = "/api/v1/jobs";
+    let request = |method, path: &str| service.request(method, path);
+    let post = |path: &str| request(Method::POST, path);
+    let get = |path: &str| request(Method::GET, path);
+    let rollback = |body: serde_json::Value| post(&rollbacks).json(&body);
+    let ten_megabytes = format!(r#"{{"name":"{}"}}"#, "x".repeat(10 << 20));
+    let release = |version: &str| post(RELEASES).json(&json!({ "version": version, "images": { "web": "web:1" } }));
+    for (what, request, status, slug) in [
+        ("no JSON", raw(post(APPLICATIONS), "{"), 400, "malformed-body"),
+        ("no body", raw(post(APPLICATIONS), ""), 400, "malformed-body"),
+        ("two bodies", raw(post(APPLICATIONS), r#"{"name":"a"} {}"#), 400, "malformed-body"),
+        ("unknown field", raw(post(APPLICATIONS), r#"{"name":"a","owner":"b"}"#), 400, "malformed-body"),
+        ("10 MB", raw(post(APPLICATIONS), ten_megabytes.clone()), 413, "body-too-large"),
+        ("10 MB release", raw(post(RELEASES), ten_megabytes), 413, "body-too-large"),
+        ("other media type", post(APPLICATIONS).body("name=a"), 415, "unsupported-media-type"),
+        ("unknown parameter", get("/api/v1/jobs?offset=5"), 400, "invalid-query"),
+        ("dry_run as parameter", post(&format!("{rollbacks}?dry_run=true")).json(&json!({})), 400, "invalid-query"),
+        ("limit", get("/api/v1/jobs?limit=0"), 400, "invalid-query"),
+        ("cursor", get("/api/v1/jobs?cursor=abc"), 400, "invalid-query"),
+        ("state", get("/api/v1/jobs?state=asleep"), 400, "invalid-query"),
+        (
+            "key twice",
+            post(APPLICATIONS).header("idempotency-key", "a").header("idempotency-key", "b").json(&json!({})),
+            400,
+            "invalid-header",
+        ),
+        ("unknown path", get("/api/v1/nothing"), 404, "not-found"),
+        ("unknown application", get("/api/v1/applications/none"), 404, "not-found"),
+        ("no id", get("/api/v1/jobs/1"), 404, "not-found"),
+        ("unknown version", get(&format!("{RELEASES}/v9.9.9")), 404, "unknown-version"),
+        ("unknown target", rollback(json!({ "target": "v9.9.9" })), 404, "unknown-version"),
+        ("other method", request(Method::DELETE, jobs), 405, "method-not-allowed"),
+        (
+            "name taken",
+            post(APPLICATIONS).json(&json!({ "name": "shop", "description": "another" })),
+            409,
+            "already-exists",
+        ),
+        (
+            "wrong current",
+            rollback(json!({ "target": "v1.0.0", "expected_current": "v1.1.0" })),
+            409,
+            "current-mismatch",
+        ),
+        ("no target named, none known", rollback(json!({ "expected_current": "v1.0.0" })), 409, "no-rollback-target"),
+        ("current version", rollback(json!({ "target": "v1.0.0" })), 409, "plan-blocked"),
+        ("newer version", rollback(json!({ "target": "v1.1.0" })), 422, "invalid-field"),
+        ("neither target nor current", rollback(json!({})), 422, "invalid-field"),
+        ("target that is no version", rollback(json!({ "target": "yesterday" })), 422, "invalid-version"),
+        ("release that is no version", release("1.2"), 422, "invalid-version"),
+        ("name", post(APPLICATIONS).json(&json!({ "name": "Not A Name" })), 422, "invalid-field"),
+    ] {
+        let answer = answer(request).await;
+        assert_eq!(answer.problem(), (status, slug), "{what}: {}", answer.body);
+        assert!(ProblemType::ALL.iter().any(|problem| problem.slug() == slug && problem.status() == status), "{what}");
+        let error = &answer.body["error"];
+        assert_eq!((&answer.body["success"], &answer.body["code"]), (&json!(false), &json!(status)), "{what}");
+        assert!(!error["hint"].as_str().unwrap_or_default().is_empty(), "{what} names no next command: {error}");
+        assert_eq!(error["instance"], format!("urn:request:{}", answer.header("x-request-id")), "{what}");
+    }
+    assert_eq!(service.state().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_none_and_one_that_lacks_the_permission_are_refused() {
+    let service = Service::start().await;
+    service.furnish().await;
+    let anonymous = answer(service.anonymous(Method::GET, APPLICATIONS)).await;
+    assert_eq!(anonymous.problem(), (401, "unauthenticated"));
+    assert!(anonymous.header("www-authenticate").starts_with("Bearer"));
+    let guessed = format!("bko_{}", "0".repeat(service.token.len() - 4));
+    let refused = answer(service.anonymous(Method::GET, APPLICATIONS).bearer_auth(guessed)).await;
+    assert_eq!(refused.problem(), (401, "unauthenticated"));
+    let reader = service.post("/api/v1/tokens", &json!({ "name": "reader", "permissions": ["read"] })).await;
+    let secret = reader.body["data"]["secret"].as_str().unwrap();
+    let asked = service.anonymous(Method::POST, APPLICATIONS).bearer_auth(secret).json(&json!({ "name": "b" }));
+    let refused = answer(asked).await;
+    assert_eq!(refused.problem(), (403, "forbidden"));
+    assert!(refused.body["error"]["hint"].as_str().unwrap().starts_with("backout token create"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_gets_the_first_answer_again_and_another_body_is_refused() {
+    let service = Service::start().await;
+    let create = async |name: &str| {
+        let request = service.request(Method::POST, APPLICATIONS).header("idempotency-key", "\"ci-1\"");
+        answer(request.json(&json!({ "name": name }))).await
+    };
+    let first = create("one").await;
+    assert_eq!(first.status, 201);
+    let again = create("one").await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(create("two").await.problem(), (422, "idempotency-mismatch"));
+    let there = service.get(APPLICATIONS).await;
+    assert_eq!(there.body["data"]["items"].as_array().unwrap().len(), 1, "{there:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_no_token_is_answered_without_one() {
+    let service = Service::start().await;
+    for path in ["/health", "/health/live", "/health/ready", "/openapi.json", "/metrics", "/docs/"] {
+        let response = service.anonymous(Method::GET, path).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+    }
+}
