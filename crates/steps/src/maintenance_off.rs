@@ -19,13 +19,13 @@ pub(crate) struct MaintenanceOff {
 /// The page is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hidden {
-    /// Name of the container in front of which it stood.
-    container: String,
+    /// The container or the gateway whose page it was.
+    of: String,
 }
 
 impl MaintenanceOff {
     fn hidden(&self) -> Hidden {
-        Hidden { container: self.page.at.container.clone() }
+        Hidden { of: self.page.subject() }
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::plan::ServiceAt;
 use driver_docker::CarriedOver;
 use saga::{StepContext, StepError};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::body::expose;
 use crate::container::Container;
-use crate::host::Host;
+use crate::host::{Host, Watched};
 use crate::http;
 use crate::labels;
 use crate::provider::Provider;
@@ -20,16 +22,28 @@ const RETRY_AFTER_SECONDS: u32 = 30;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const SERVICE_UNAVAILABLE: u16 = 503;
 
+/// The page that is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShownByContainer {
+    container_id: String,
+    /// By the engine's clock.
+    shown_at: Option<DateTime<Utc>>,
+}
+
+impl ShownByContainer {
+    pub(crate) fn of(page: &Container) -> Self {
+        Self { container_id: page.id().to_owned(), shown_at: page.started_at() }
+    }
+}
+
 /// The page that stands in for a service.
-pub(crate) struct Page {
+pub(crate) struct PageContainer {
     pub(crate) at: ServiceAt,
     pub(crate) image: String,
     pub(crate) port: u16,
 }
 
-impl Page {
-    /// Shows the page and waits until it answers. Goes on with what an earlier worker made; a page that another
-    /// job left gives way, since it tells another reason.
+impl PageContainer {
     pub(crate) async fn show(&self, provider: &dyn Provider, cx: &StepContext) -> Result<Container, StepError> {
         let host = Host::open(provider, cx, &self.at.host).await?;
         let id = match self.find(&host, provider, cx).await? {
@@ -43,11 +57,11 @@ impl Page {
         };
         host.start(&id).await?;
         let url = self.url(provider, cx).await?;
-        http::wait_for_answer(&host, &id, &url, ANSWER_WITHIN, |status| status == SERVICE_UNAVAILABLE).await?;
+        let watched = Watched { container: &id, service: &self.at.service, provider };
+        http::wait_for_answer(&host, watched, &url, ANSWER_WITHIN, |status| status == SERVICE_UNAVAILABLE).await?;
         host.inspect_existing(&id).await
     }
 
-    /// The page of this job, if it is up and answers.
     pub(crate) async fn shown(
         &self,
         provider: &dyn Provider,
@@ -63,17 +77,14 @@ impl Page {
         Ok(answer.is_ok_and(|answer| answer.status().as_u16() == SERVICE_UNAVAILABLE).then_some(page))
     }
 
-    /// Removes the page, whichever job shows it.
     pub(crate) async fn hide(&self, provider: &dyn Provider, cx: &StepContext) -> Result<(), StepError> {
         self.remove_if(provider, cx, |_| true).await
     }
 
-    /// Removes the page if this job shows it.
     pub(crate) async fn withdraw(&self, provider: &dyn Provider, cx: &StepContext) -> Result<(), StepError> {
         self.remove_if(provider, cx, |page| page.is_of(cx.held().job)).await
     }
 
-    /// Whether there is no page.
     pub(crate) async fn is_hidden(&self, provider: &dyn Provider, cx: &StepContext) -> Result<bool, StepError> {
         let host = Host::open(provider, cx, &self.at.host).await?;
         Ok(self.find(&host, provider, cx).await?.is_none())

@@ -126,6 +126,11 @@ impl Site<'_> {
         })
     }
 
+    /// Port of the service.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     /// Name of the container.
     pub fn container(&self) -> &str {
         &self.container

@@ -1,0 +1,9 @@
+//! The reverse proxy in front of an environment: shows the maintenance page and takes it away.
+
+mod error;
+pub mod nginx;
+mod page;
+
+pub use error::{Error, Result};
+pub use nginx::Nginx;
+pub use page::Page;

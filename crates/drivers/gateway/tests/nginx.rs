@@ -1,0 +1,117 @@
+//! The maintenance page on a real nginx, in front of a server that answers everything with 200.
+
+use driver_gateway::{Error, Nginx, Page, nginx};
+use reqwest::{Client, StatusCode};
+use testkit::ReservedPort;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const NAME: &str = "cms-backend.production";
+
+struct Front {
+    nginx: testkit::Nginx,
+    gateway: Nginx,
+    client: Client,
+    _upstream: ReservedPort,
+}
+
+impl Front {
+    async fn start() -> Self {
+        Self::with(|directory| Some((format!("{NAME}.conf"), nginx::snippet(directory, NAME)))).await
+    }
+
+    async fn with(snippet: impl FnOnce(&std::path::Path) -> Option<(String, String)>) -> Self {
+        let upstream = ReservedPort::new().unwrap();
+        let listener = TcpListener::bind(upstream.address()).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let _ = stream.read(&mut head).await;
+                    let _ =
+                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nup").await;
+                });
+            }
+        });
+        let nginx = testkit::Nginx::start(upstream.number(), snippet).unwrap();
+        let gateway = Nginx::new(nginx.directory(), NAME, &nginx.url());
+        Self { nginx, gateway, client: Client::new(), _upstream: upstream }
+    }
+
+    async fn status(&self) -> StatusCode {
+        self.client.get(self.nginx.url()).send().await.unwrap().status()
+    }
+}
+
+fn page(owner: &str) -> Page {
+    Page { owner: owner.to_owned(), reason: "Back to v0.8.1".to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_on_while_its_file_is_there_and_no_connection_is_closed_for_it() {
+    let front = Front::start().await;
+    front.gateway.check().await.unwrap();
+    assert_eq!(front.status().await, 200);
+    assert_eq!(front.gateway.owner().await.unwrap(), None);
+    assert!(!front.gateway.shows_page().await.unwrap());
+
+    front.gateway.show(&page("job-1")).await.unwrap();
+    // The kept connection of before is answered with the page.
+    let answer = front.client.get(front.nginx.url()).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "30");
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(answer.text().await.unwrap().contains("Back to v0.8.1"));
+    assert_eq!(front.gateway.owner().await.unwrap().as_deref(), Some("job-1"));
+    assert!(front.gateway.shows_page().await.unwrap());
+    front.gateway.check().await.unwrap();
+
+    front.gateway.hide().await.unwrap();
+    assert_eq!(front.status().await, 200);
+    front.gateway.hide().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_and_a_program_get_the_page_too() {
+    let front = Front::start().await;
+    front.gateway.show(&page("job-1")).await.unwrap();
+    let post = front.client.post(format!("{}/api/articles", front.nginx.url())).body("x").send().await.unwrap();
+    assert_eq!(post.status(), 503);
+    let program = front.client.get(front.nginx.url()).header("accept", "application/json").send().await.unwrap();
+    assert_eq!(program.status(), 503);
+    assert_eq!(program.headers()["retry-after"], "30");
+    let body: serde_json::Value = serde_json::from_str(&program.text().await.unwrap()).unwrap();
+    assert_eq!(body["error"]["type"], "maintenance");
+    let inner = front.client.get(format!("{}/.backout/page", front.nginx.url())).send().await.unwrap();
+    assert_eq!(inner.status(), 404, "the page has no address of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_nginx_keeps_the_page() {
+    let front = Front::start().await;
+    front.gateway.show(&page("job-1")).await.unwrap();
+    front.nginx.server().kill9().unwrap();
+    assert!(front.gateway.shows_page().await.unwrap_err().is_transient());
+    front.nginx.restart().unwrap();
+    assert!(front.gateway.shows_page().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_where_no_operator_put_the_snippet() {
+    let front = Front::with(|_| None).await;
+    for error in [front.gateway.check().await.unwrap_err(), front.gateway.show(&page("job-1")).await.unwrap_err()] {
+        assert!(matches!(error, Error::NoSnippet { .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(front.nginx.directory()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_does_not_include_the_snippet_is_told() {
+    let front = Front::with(|_| None).await;
+    let directory = front.nginx.directory();
+    std::fs::write(directory.join(format!("{NAME}.conf")), nginx::snippet(directory, NAME)).unwrap();
+    assert!(matches!(front.gateway.check().await.unwrap_err(), Error::NotIncluded { .. }));
+    let error = front.gateway.show(&page("job-1")).await.unwrap_err();
+    assert!(matches!(error, Error::NotFollowing { .. }) && !error.is_transient(), "{error}");
+}
