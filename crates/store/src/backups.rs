@@ -10,7 +10,7 @@ use sqlx::Row;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::append_event;
-use crate::rows::time;
+use crate::rows::{time, word};
 
 /// A backup that was written and read back.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct NewBackup {
 }
 
 impl Database {
-    /// Notes a verified backup, under the claim of the job that made it.
+    /// Notes a verified backup, under the claim of the job that made it. Writing the same one twice counts once.
     pub async fn record_backup(
         &self,
         held: &Held,
@@ -42,7 +42,8 @@ impl Database {
         let (mut tx, seq) = self.begin_fenced(held).await?;
         sqlx::query(
             "INSERT INTO backups (id, environment_id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at) \
-             SELECT ?, environment_id, ?, ?, ?, ?, ?, id, ?, UTC_TIMESTAMP(6) FROM jobs WHERE id = ?",
+             SELECT ?, environment_id, ?, ?, ?, ?, ?, id, ?, UTC_TIMESTAMP(6) FROM jobs WHERE id = ? \
+             ON DUPLICATE KEY UPDATE path = backups.path",
         )
         .bind(new.id.0)
         .bind(&new.store)
@@ -81,6 +82,38 @@ impl Database {
                 verified_at: time(&row, "verified_at")?,
             };
             Ok((view, JobId(row.try_get("job_id")?)))
+        })
+        .transpose()
+    }
+
+    /// The newest verified backup of a data store that was begun since `since`, if no migration ran there meanwhile.
+    pub async fn backup_since(
+        &self,
+        environment: EnvironmentId,
+        store: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Option<NewBackup>> {
+        let row = sqlx::query(
+            "SELECT b.id, b.engine, b.path, b.bytes, b.sha256, b.begun_at FROM backups b \
+             WHERE b.environment_id = ? AND b.store = ? AND b.begun_at >= ? AND NOT EXISTS \
+               (SELECT 1 FROM ledger l WHERE l.environment_id = b.environment_id AND l.store = b.store AND l.at >= b.begun_at) \
+             ORDER BY b.begun_at DESC LIMIT 1",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .bind(since)
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(|row| {
+            Ok(NewBackup {
+                id: BackupId(row.try_get("id")?),
+                store: store.to_owned(),
+                engine: word(&row, "engine", |text| serde_json::from_value(text.into()).ok())?,
+                path: row.try_get("path")?,
+                bytes: row.try_get("bytes")?,
+                sha256: row.try_get("sha256")?,
+                begun_at: time(&row, "begun_at")?,
+            })
         })
         .transpose()
     }

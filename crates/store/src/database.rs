@@ -1,14 +1,19 @@
 //! The connection pool of the control database.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use saga::Held;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::{ConnectOptions, Executor, MySql, Transaction};
 
+use crate::ending::{Ending, Outcome};
 use crate::error::Result;
+use crate::group::Group;
 use crate::keys::Keyring;
 use crate::migrate;
+use crate::queue::Claim;
 
 /// How to reach the control database.
 #[derive(Debug, Clone)]
@@ -30,6 +35,8 @@ pub struct Database {
     pool: MySqlPool,
     options: MySqlConnectOptions,
     keys: Keyring,
+    endings: Arc<Group<Ending, Outcome>>,
+    claims: Arc<Group<Claim, Result<Vec<Held>>>>,
 }
 
 impl Database {
@@ -61,7 +68,7 @@ impl Database {
                 })
             })
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, keys: settings.keys.clone() })
+        Ok(Self { pool, options, keys: settings.keys.clone(), endings: Arc::default(), claims: Arc::default() })
     }
 
     /// A connection of its own, for whoever must not wait for the pool.
@@ -73,6 +80,14 @@ impl Database {
 
     pub(crate) fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    pub(crate) fn endings(&self) -> &Group<Ending, Outcome> {
+        &self.endings
+    }
+
+    pub(crate) fn claims(&self) -> &Group<Claim, Result<Vec<Held>>> {
+        &self.claims
     }
 
     pub(crate) fn pool(&self) -> &MySqlPool {

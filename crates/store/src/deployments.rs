@@ -11,6 +11,7 @@ use sqlx::{MySqlConnection, Row};
 use crate::audit::{self, AuditEntry};
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::idempotency::{RequestKey, start_under};
 use crate::page::Cursor;
 use crate::rows::{time, time_or_none, to_json, version, version_or_none, word};
 
@@ -44,6 +45,8 @@ pub enum Enqueue {
     Closed,
     /// The maintenance page is not on.
     Open,
+    /// The request's key is no longer reserved for it.
+    KeyLost,
 }
 
 impl Database {
@@ -51,6 +54,12 @@ impl Database {
     ///
     /// The environment's row is locked meanwhile, so of two callers one is accepted.
     pub async fn enqueue(&self, new: &NewJob<'_>) -> Result<Enqueue> {
+        self.enqueue_under(None, new).await
+    }
+
+    /// The same, and the job is written under the reserved key of the request, in the same transaction: whenever the
+    /// job is there, the key answers with it.
+    pub async fn enqueue_under(&self, key: Option<&RequestKey<'_>>, new: &NewJob<'_>) -> Result<Enqueue> {
         let mut tx = self.begin().await?;
         let environment = sqlx::query(
             "SELECT active_job_id, current_deployment_id, maintenance_reason, revision FROM environments WHERE id = ? FOR UPDATE",
@@ -70,6 +79,11 @@ impl Database {
         let closed = environment.try_get::<Option<String>, _>("maintenance_reason")?.is_some();
         if closed != (new.plan.kind == DeploymentKind::MaintenanceOff) {
             return Ok(if closed { Enqueue::Closed } else { Enqueue::Open });
+        }
+        if let Some(key) = key
+            && !start_under(&mut tx, key, new.job).await?
+        {
+            return Ok(Enqueue::KeyLost);
         }
         insert_deployment(&mut tx, new).await?;
         insert_job(&mut tx, new).await?;

@@ -15,6 +15,18 @@ pub enum Error {
     /// The row is not in the state that the change asks for.
     #[error("{0}")]
     Conflict(String),
+    /// The keys at hand are not those that seal this database's secrets.
+    #[error("{}", if *missing {
+        format!("the key '{id}' that seals secrets of this control database is not among the keys")
+    } else {
+        format!("the key '{id}' is another one than this control database was used with")
+    })]
+    OtherKeys {
+        /// Id of the key.
+        id: String,
+        /// Whether there is none of that id.
+        missing: bool,
+    },
     /// The cursor is not one that the list gave out.
     #[error("the cursor is not one that this list gave out")]
     BadCursor,

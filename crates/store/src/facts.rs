@@ -2,15 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{EnvironmentId, JobId, PreservationId, ReleaseId};
+use domain::ids::{EnvironmentId, JobId, MigrationId, PreservationId, ReleaseId};
 use domain::ledger::Direction;
 use domain::view::{KeptView, LedgerRowView};
 use saga::Keeper;
 use sqlx::Row;
+use uuid::Uuid;
 
 use crate::database::Database;
 use crate::error::Result;
 use crate::rows::{json as json_column, time, word};
+
+/// What our ledger and the events of jobs say of a data store's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SchemaRecord {
+    /// The registration that the newest `up` of each version names.
+    pub applied: BTreeMap<String, MigrationId>,
+    /// Fingerprint of the schema behind the last change of ours; none where there was none.
+    pub left_as: Option<String>,
+}
 
 impl Database {
     /// The image ids that a release had where it was last deployed with success: (host, reference) to id.
@@ -72,6 +82,51 @@ impl Database {
                 })
             })
             .collect()
+    }
+
+    /// What Backout last did to a data store's schema.
+    pub async fn schema_record(&self, environment: EnvironmentId, store: &str) -> Result<SchemaRecord> {
+        let rows = sqlx::query(
+            "SELECT version, migration_id FROM ledger WHERE environment_id = ? AND store = ? AND direction = 'up' \
+             ORDER BY id",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .fetch_all(self.pool())
+        .await?;
+        let mut applied = BTreeMap::new();
+        for row in &rows {
+            applied.insert(row.try_get("version")?, MigrationId(row.try_get("migration_id")?));
+        }
+        let newest = sqlx::query(
+            "SELECT job_id, at, fingerprint_after FROM ledger WHERE environment_id = ? AND store = ? ORDER BY id DESC LIMIT 1",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .fetch_optional(self.pool())
+        .await?;
+        let Some(newest) = newest else {
+            return Ok(SchemaRecord { applied, left_as: None });
+        };
+        // A migration that was broken off and taken back has no ledger row; what it left is in its job's events.
+        let taken_back: Option<String> = sqlx::query_scalar(
+            "SELECT CAST(JSON_VALUE(e.data, '$.taken_back.fingerprint') AS CHAR) FROM job_events e \
+             JOIN jobs j ON j.id = e.job_id \
+             WHERE j.environment_id = ? AND j.id >= ? AND j.state IN ('undone', 'unwinding', 'stuck') \
+               AND e.kind = 'progress' AND e.at >= ? AND JSON_VALUE(e.data, '$.taken_back.store') = ? \
+             ORDER BY j.id DESC, e.seq DESC LIMIT 1",
+        )
+        .bind(environment.0)
+        .bind(newest.try_get::<Uuid, _>("job_id")?)
+        .bind(time(&newest, "at")?)
+        .bind(store)
+        .fetch_optional(self.pool())
+        .await?;
+        let left_as = match taken_back {
+            Some(fingerprint) => fingerprint,
+            None => newest.try_get("fingerprint_after")?,
+        };
+        Ok(SchemaRecord { applied, left_as: Some(left_as) })
     }
 
     /// Our ledger of a data store, newest first, at most 500 rows.

@@ -1,10 +1,23 @@
 //! Idempotency keys with the answers that they got.
 
-use domain::ids::TokenId;
-use sqlx::Row;
+use domain::ids::{JobId, TokenId};
+use sqlx::{MySqlConnection, Row};
 
 use crate::database::Database;
 use crate::error::{Error, Result};
+
+/// A key that a request reserved.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestKey<'a> {
+    /// Whose key it is.
+    pub token: TokenId,
+    /// Method and path.
+    pub route: &'a str,
+    /// As the caller sent it.
+    pub key: &'a str,
+    /// SHA-256 of the body.
+    pub body_sha256: &'a [u8; 32],
+}
 
 /// An answer kept for a key.
 #[derive(Debug, Clone)]
@@ -24,6 +37,8 @@ pub enum KeyState {
     Reserved,
     /// The same request still runs.
     InProgress,
+    /// It started this job, and the answer that says so was not kept.
+    Accepted(JobId),
     /// Another body came under the key.
     OtherBody,
     /// It was answered.
@@ -47,7 +62,8 @@ impl Database {
         let mut tx = self.begin().await?;
         sqlx::query(
             "DELETE FROM idempotency_keys WHERE token_id = ? AND route = ? AND idem_key = ? AND \
-             (created_at < UTC_TIMESTAMP(6) - INTERVAL ? HOUR OR (status IS NULL AND reserved_until < UTC_TIMESTAMP(6)))",
+             (created_at < UTC_TIMESTAMP(6) - INTERVAL ? HOUR \
+             OR (status IS NULL AND job_id IS NULL AND reserved_until < UTC_TIMESTAMP(6)))",
         )
         .bind(token.0)
         .bind(route)
@@ -76,7 +92,7 @@ impl Database {
             Err(error) => return Err(error),
         }
         let row = sqlx::query(
-            "SELECT body_sha256, status, location, body FROM idempotency_keys \
+            "SELECT body_sha256, job_id, status, location, body FROM idempotency_keys \
              WHERE token_id = ? AND route = ? AND idem_key = ?",
         )
         .bind(token.0)
@@ -89,7 +105,10 @@ impl Database {
             return Ok(KeyState::OtherBody);
         }
         Ok(match row.try_get::<Option<u16>, _>("status")? {
-            None => KeyState::InProgress,
+            None => match row.try_get::<Option<uuid::Uuid>, _>("job_id")? {
+                Some(job) => KeyState::Accepted(JobId(job)),
+                None => KeyState::InProgress,
+            },
             Some(status) => KeyState::Answered(StoredAnswer {
                 status,
                 location: row.try_get("location")?,
@@ -115,10 +134,11 @@ impl Database {
         if kept.rows_affected() == 1 { Ok(()) } else { Err(Error::Missing("reserved idempotency key")) }
     }
 
-    /// Gives a reserved key back.
+    /// Gives a reserved key back, unless a job was started under it.
     pub async fn free_key(&self, token: TokenId, route: &str, key: &str) -> Result<()> {
         sqlx::query(
-            "DELETE FROM idempotency_keys WHERE token_id = ? AND route = ? AND idem_key = ? AND status IS NULL",
+            "DELETE FROM idempotency_keys WHERE token_id = ? AND route = ? AND idem_key = ? AND status IS NULL \
+             AND job_id IS NULL",
         )
         .bind(token.0)
         .bind(route)
@@ -138,4 +158,21 @@ impl Database {
         .await?;
         Ok(gone.rows_affected())
     }
+}
+
+/// Writes the job under its key, in the job's own transaction. False where the reservation has run out meanwhile, or
+/// another request has started a job under the same key.
+pub(crate) async fn start_under(connection: &mut MySqlConnection, key: &RequestKey<'_>, job: JobId) -> Result<bool> {
+    let written = sqlx::query(
+        "UPDATE idempotency_keys SET job_id = ? WHERE token_id = ? AND route = ? AND idem_key = ? \
+         AND body_sha256 = ? AND status IS NULL AND job_id IS NULL",
+    )
+    .bind(job.0)
+    .bind(key.token.0)
+    .bind(key.route)
+    .bind(key.key)
+    .bind(key.body_sha256.as_slice())
+    .execute(connection)
+    .await?;
+    Ok(written.rows_affected() == 1)
 }

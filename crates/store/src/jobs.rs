@@ -1,12 +1,11 @@
 //! Jobs as people and programs look at them, and what people decide about them.
 
-use chrono::{DateTime, Utc};
 use domain::deployment::DeploymentKind;
-use domain::ids::{DeploymentId, EnvironmentId, JobId};
+use domain::ids::{DeploymentId, JobId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
-use domain::view::{JobEventView, JobView, Measurements, Page, StepView};
+use domain::view::{JobEventView, JobView, Page, StepView};
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, Row};
@@ -263,75 +262,4 @@ fn step_view(row: &MySqlRow) -> Result<StepView> {
         output: json_or_none(row, "output")?,
         error: json_or_none(row, "error")?,
     })
-}
-
-/// What a job leaves when it ends.
-pub(crate) struct Account {
-    pub(crate) plan: Plan,
-    pub(crate) kind: DeploymentKind,
-    pub(crate) environment: EnvironmentId,
-    pub(crate) deployment: DeploymentId,
-    pub(crate) reason: String,
-    pub(crate) measurements: Measurements,
-}
-
-/// What the job's own records say of it and its recovery.
-pub(crate) async fn account(connection: &mut MySqlConnection, id: JobId) -> Result<Account> {
-    let row = sqlx::query(
-        "SELECT j.created_at, j.plan, j.kind, j.environment_id, j.deployment_id, j.reason, \
-         (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE job_id = j.id) AS preserved, \
-         (SELECT CAST(COALESCE(SUM(row_count), 0) AS UNSIGNED) FROM preservations WHERE restored_by = j.id) AS restored, \
-         (SELECT MAX(begun_at) FROM backups WHERE job_id = j.id) AS backed_up_at FROM jobs j WHERE j.id = ?",
-    )
-    .bind(id.0)
-    .fetch_one(&mut *connection)
-    .await?;
-    let created = time(&row, "created_at")?;
-    let plan: Plan = json_column(&row, "plan")?;
-    let steps = sqlx::query(
-        "SELECT step, name, started_at, finished_at FROM job_steps WHERE job_id = ? AND state = 'finished'",
-    )
-    .bind(id.0)
-    .fetch_all(connection)
-    .await?;
-    let (mut verified, mut first_stop, mut last_healthy, mut first_change) = (None, None, None, None);
-    for row in &steps {
-        let name: String = row.try_get("name")?;
-        let (started, finished) = (time_or_none(row, "started_at")?, time_or_none(row, "finished_at")?);
-        if row.try_get::<u32, _>("step")? == plan.pivot {
-            verified = finished;
-        }
-        match name.as_str() {
-            "stop_service" => first_stop = earlier(first_stop, started),
-            "check_health" => last_healthy = last_healthy.max(finished),
-            "migrate_down" | "migrate_up" => first_change = earlier(first_change, started),
-            _ => {}
-        }
-    }
-    let measurements = Measurements {
-        recovery_ms: between(Some(created), verified),
-        downtime_ms: between(first_stop, last_healthy),
-        rows_preserved: row.try_get("preserved")?,
-        rows_restored: row.try_get("restored")?,
-        backup_age_ms: between(time_or_none(&row, "backed_up_at")?, first_change),
-    };
-    Ok(Account {
-        plan,
-        kind: word(&row, "kind", DeploymentKind::from_word)?,
-        environment: EnvironmentId(row.try_get("environment_id")?),
-        deployment: DeploymentId(row.try_get("deployment_id")?),
-        reason: row.try_get("reason")?,
-        measurements,
-    })
-}
-
-fn earlier(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
-}
-
-fn between(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Option<u64> {
-    u64::try_from((to? - from?).num_milliseconds()).ok()
 }

@@ -1,10 +1,9 @@
 //! The saga's journal of jobs and steps. Every write is one transaction that begins with the fence.
 
 use async_trait::async_trait;
-use domain::deployment::DeploymentKind;
 use domain::ids::{EnvironmentId, JobId};
 use domain::job::{self, JobEvent, JobState};
-use domain::plan::{Plan, StepSpec};
+use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
 use domain::view::ErrorView;
 use saga::{Held, JobNote, JobRecord, Journal, JournalError, StepError, StepNote, StepRecord};
@@ -12,10 +11,11 @@ use serde_json::{Value, json};
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, Row, Transaction};
 
+use crate::completion::{Completion, accounts, reads, writes};
 use crate::database::Database;
 use crate::error::Error;
-use crate::jobs::{Account, account};
 use crate::rows::{json as json_column, json_or_none, to_json, word};
+use crate::short::every;
 
 impl Database {
     /// Begins a fenced write: locks the job's row, checks the claim, and takes the next event number.
@@ -72,6 +72,9 @@ impl Journal for Database {
     }
 
     async fn job(&self, held: &Held, event: JobEvent, note: JobNote) -> Result<JobState, JournalError> {
+        if job_target(event).is_some_and(JobState::is_final) {
+            return self.end_job(*held, event, note).await;
+        }
         let (mut tx, seq) = self.begin_fenced(held).await?;
         let state = job_state(&mut tx, held.job).await?;
         let next = match job::apply(state, event) {
@@ -212,85 +215,30 @@ pub(crate) async fn append_event(
     Ok(())
 }
 
-/// Moves the job's row, and with a final state everything that hangs on it: the deployment's result, what
-/// the environment runs, its lock, and the measurements.
+/// Moves the job's row, and with a final state everything that hangs on it.
 pub(crate) async fn move_job(
     connection: &mut MySqlConnection,
     job: JobId,
     next: JobState,
     error: Option<&ErrorView>,
 ) -> Result<(), Error> {
-    // An unwinding that ends well does not erase why it began; a success after a person's retry does.
-    let succeeded = next == JobState::Succeeded;
-    let account = if next.is_final() { Some(account(connection, job).await?) } else { None };
-    sqlx::query(
-        "UPDATE jobs SET state = ?, error = IF(?, NULL, COALESCE(?, error)), \
-         ended_at = IF(?, UTC_TIMESTAMP(6), NULL), measurements = COALESCE(?, measurements) WHERE id = ?",
-    )
-    .bind(next.as_str())
-    .bind(succeeded)
-    .bind(error.map(to_json).transpose()?)
-    .bind(next.is_final())
-    .bind(account.as_ref().map(|account| to_json(&account.measurements)).transpose()?)
-    .bind(job.0)
-    .execute(&mut *connection)
-    .await?;
-    let Some(account) = account else { return Ok(()) };
-    // One table and one key each: an update of joined tables goes through a temporary table, on disk where it holds
-    // texts, and takes several times as long.
-    sqlx::query(
-        "UPDATE deployments SET result = IF(?, 'succeeded', 'failed'), ended_at = UTC_TIMESTAMP(6) WHERE id = ?",
-    )
-    .bind(succeeded)
-    .bind(account.deployment.0)
-    .execute(&mut *connection)
-    .await?;
-    // What runs changes with a release; the maintenance page only stands in front of it.
-    let runs = succeeded && matches!(account.kind, DeploymentKind::Deploy | DeploymentKind::Rollback);
-    let closed = succeeded && account.kind == DeploymentKind::MaintenanceOn;
-    let opened = succeeded && account.kind == DeploymentKind::MaintenanceOff;
-    sqlx::query(
-        "UPDATE environments SET active_job_id = NULL, current_deployment_id = IF(?, ?, current_deployment_id), \
-         maintenance_reason = IF(?, ?, IF(?, NULL, maintenance_reason)), \
-         maintenance_job_id = IF(?, ?, IF(?, NULL, maintenance_job_id)) WHERE id = ?",
-    )
-    .bind(runs)
-    .bind(account.deployment.0)
-    .bind(closed)
-    .bind(&account.reason)
-    .bind(opened)
-    .bind(closed)
-    .bind(job.0)
-    .bind(opened)
-    .bind(account.environment.0)
-    .execute(&mut *connection)
-    .await?;
-    if succeeded {
-        record_images(connection, &account).await?;
+    if next.is_final() {
+        let found = every(&mut *connection, reads(&[job])).await?;
+        let (_, account) = accounts(&found)?.pop().ok_or(Error::Missing("job"))?;
+        let completion = Completion { account: account?, next, error: error.cloned(), event: None };
+        every(connection, writes(&[completion])?).await?;
+        return Ok(());
     }
+    sqlx::query("UPDATE jobs SET state = ?, error = COALESCE(?, error), ended_at = NULL WHERE id = ?")
+        .bind(next.as_str())
+        .bind(error.map(to_json).transpose()?)
+        .bind(job.0)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-async fn record_images(connection: &mut MySqlConnection, account: &Account) -> Result<(), Error> {
-    for step in &account.plan.steps {
-        if let StepSpec::StartService { at, release, image, image_id, .. } = &step.spec {
-            sqlx::query(
-                "INSERT INTO deployment_images (deployment_id, release_id, host, reference, image_id) \
-                 VALUES (?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE image_id = image_id",
-            )
-            .bind(account.deployment.0)
-            .bind(release.0)
-            .bind(&at.host)
-            .bind(image)
-            .bind(image_id)
-            .execute(&mut *connection)
-            .await?;
-        }
-    }
-    Ok(())
-}
-
-fn error_view(step: Option<u32>, error: &StepError) -> ErrorView {
+pub(crate) fn error_view(step: Option<u32>, error: &StepError) -> ErrorView {
     ErrorView { step, message: error.message.clone(), hint: error.hint.clone() }
 }
 
@@ -307,6 +255,6 @@ fn target(event: StepEvent) -> StepState {
 }
 
 /// The state that a job's event leads to, for those that a worker writes.
-fn job_target(event: JobEvent) -> Option<JobState> {
+pub(crate) fn job_target(event: JobEvent) -> Option<JobState> {
     JobState::ALL.into_iter().find_map(|state| job::apply(state, event).ok())
 }

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 const NONCE_BYTES: usize = 12;
 const KEY_BYTES: usize = 32;
+/// The width of its column.
+const MAX_ID_BYTES: usize = 255;
 
 /// Why a secret could not be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +59,7 @@ impl Keyring {
             let (id, key) = line.split_once(':').ok_or_else(bad)?;
             let key: [u8; KEY_BYTES] =
                 hex::decode(key.trim()).ok().and_then(|key| key.try_into().ok()).ok_or_else(bad)?;
-            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            if !(1..=MAX_ID_BYTES).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                 return Err(bad());
             }
             keys.insert(id.to_owned(), key);
@@ -65,6 +67,14 @@ impl Keyring {
         }
         let current = current.ok_or_else(|| SealError::BadKeyFile("no key in it".into()))?;
         Ok(Self { keys, current })
+    }
+
+    /// What tells keys apart without telling them, by id. They are random and of 256 bits: a plain hash gives nothing away.
+    pub(crate) fn fingerprints(&self) -> Vec<(String, [u8; 32])> {
+        let print = |key: &[u8; KEY_BYTES]| {
+            Sha256::new_with_prefix(b"backout-key-fingerprint").chain_update(key).finalize().into()
+        };
+        self.keys.iter().map(|(id, key)| (id.clone(), print(key))).collect()
     }
 
     /// Seals a text for one place; it opens at that place only.
@@ -96,19 +106,26 @@ impl Keyring {
     /// A message authentication code under a key derived from the current one: unlike a hash, nobody without the
     /// key can try out what it was made of.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        // HMAC's construction over SHA-256, with lengths, so that parts cannot be shifted into each other.
-        let key = self.keys.get(&self.current).copied().unwrap_or_default();
-        let inner = Sha256::new_with_prefix([b"backout-audit-inner".as_slice(), &key].concat());
-        let inner =
-            parts.iter().fold(inner, |hash, part| hash.chain_update(part.len().to_be_bytes()).chain_update(part));
-        let outer = Sha256::new_with_prefix([b"backout-audit-outer".as_slice(), &key].concat());
-        outer.chain_update(inner.finalize()).finalize().into()
+        mac(&self.keys.get(&self.current).copied().unwrap_or_default(), parts)
+    }
+
+    /// Whether this is the code of these parts under any of the keys: one written before a rotation stays good.
+    pub fn is_mac(&self, code: &[u8], parts: &[&[u8]]) -> bool {
+        self.keys.values().any(|key| mac(key, parts).as_slice() == code)
     }
 
     fn cipher(&self, id: &str) -> Result<Aes256Gcm, SealError> {
         let key = self.keys.get(id).ok_or_else(|| SealError::UnknownKey(id.to_owned()))?;
         Ok(Aes256Gcm::new(key.into()))
     }
+}
+
+/// HMAC's construction over SHA-256, with lengths, so that parts cannot be shifted into each other.
+fn mac(key: &[u8; KEY_BYTES], parts: &[&[u8]]) -> [u8; 32] {
+    let inner = Sha256::new_with_prefix([b"backout-audit-inner".as_slice(), key].concat());
+    let inner = parts.iter().fold(inner, |hash, part| hash.chain_update(part.len().to_be_bytes()).chain_update(part));
+    let outer = Sha256::new_with_prefix([b"backout-audit-outer".as_slice(), key].concat());
+    outer.chain_update(inner.finalize()).finalize().into()
 }
 
 #[cfg(test)]
@@ -135,6 +152,16 @@ mod tests {
         let rotated = Keyring::parse(&format!("{old_text}k2:{}", "ab".repeat(32))).unwrap();
         assert_eq!(rotated.open("x", &sealed).unwrap().expose(), "s");
         assert!(rotated.seal("x", &Secret::new("s")).unwrap().expose().starts_with("sealed:k2:"));
+    }
+
+    #[test]
+    fn a_code_stays_good_after_rotation_and_is_of_its_parts_and_keys_only() {
+        let old_text = Keyring::generate();
+        let code = Keyring::parse(&old_text).unwrap().mac(&[b"a", b"bc"]);
+        let rotated = Keyring::parse(&format!("{old_text}k2:{}", "ab".repeat(32))).unwrap();
+        assert!(rotated.is_mac(&code, &[b"a", b"bc"]));
+        assert!(!rotated.is_mac(&code, &[b"ab", b"c"]));
+        assert!(!keyring().is_mac(&code, &[b"a", b"bc"]));
     }
 
     #[test]

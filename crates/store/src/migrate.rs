@@ -11,8 +11,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../../../migrations/0001_control_plane.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, sql: include_str!("../../../migrations/0001_control_plane.sql") },
+    Migration { version: 2, sql: include_str!("../../../migrations/0002_key_fingerprints.sql") },
+    Migration { version: 3, sql: include_str!("../../../migrations/0003_idempotency_jobs.sql") },
+];
 
 /// Together with the database's name: locks belong to the whole server.
 const LOCK: &str = "backout_schema";

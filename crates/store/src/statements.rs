@@ -1,9 +1,11 @@
 //! The saga's journal of statements, our ledgers, and the record of kept data.
 
 use async_trait::async_trait;
-use domain::ids::PreservationId;
+use domain::ids::{MigrationId, PreservationId};
 use domain::ledger::Direction;
-use saga::{Held, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
+use saga::{
+    AppliedUp, Held, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey,
+};
 use serde_json::json;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
@@ -141,15 +143,15 @@ impl StatementJournal for Database {
         Ok(())
     }
 
-    async fn fingerprint_before_up(
+    async fn applied_up(
         &self,
         held: &Held,
         store: &str,
         version: &str,
-    ) -> std::result::Result<Option<String>, JournalError> {
+    ) -> std::result::Result<Option<AppliedUp>, JournalError> {
         self.assert_held(held).await?;
-        Ok(sqlx::query_scalar(
-            "SELECT fingerprint_before FROM ledger WHERE environment_id = (SELECT environment_id FROM jobs WHERE id = ?) \
+        let row = sqlx::query(
+            "SELECT migration_id, script_sha256, fingerprint_before FROM ledger WHERE environment_id = (SELECT environment_id FROM jobs WHERE id = ?) \
              AND store = ? AND version = ? AND direction = 'up' ORDER BY id DESC LIMIT 1",
         )
         .bind(held.job.0)
@@ -157,7 +159,8 @@ impl StatementJournal for Database {
         .bind(version)
         .fetch_optional(self.pool())
         .await
-        .map_err(Error::from)?)
+        .map_err(Error::from)?;
+        Ok(row.as_ref().map(applied_up).transpose()?)
     }
 
     async fn keep(&self, held: &Held, step: u32, kept: &Preservation) -> std::result::Result<(), JournalError> {
@@ -236,6 +239,14 @@ fn entry(row: &MySqlRow) -> Result<StatementEntry> {
             sha256: row.try_get("sha256")?,
         },
         done: row.try_get::<i64, _>("done")? != 0,
+    })
+}
+
+fn applied_up(row: &MySqlRow) -> Result<AppliedUp> {
+    Ok(AppliedUp {
+        migration: MigrationId(row.try_get("migration_id")?),
+        script_sha256: row.try_get("script_sha256")?,
+        fingerprint_before: row.try_get("fingerprint_before")?,
     })
 }
 

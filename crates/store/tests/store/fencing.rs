@@ -71,7 +71,7 @@ async fn every_call(shop: &Shop, held: &Held) -> Vec<(&'static str, Option<Journ
         ("intent", database.intent(held, 0, &key()).await.err()),
         ("done", database.done(held, 0, &key(), 1).await.err()),
         ("record_ledger", database.record_ledger(held, 0, &ledger()).await.err()),
-        ("fingerprint_before_up", database.fingerprint_before_up(held, "main", "001").await.err()),
+        ("applied_up", database.applied_up(held, "main", "001").await.err()),
         ("keep", database.keep(held, 0, &preservation()).await.err()),
         ("kept", database.kept(held, "main", "001").await.err()),
         ("restored", database.restored(held, PreservationId::generate()).await.err()),

@@ -28,8 +28,8 @@ where
     Fut: Future<Output = Result<T, JournalError>>,
     T: std::fmt::Debug,
 {
-    // The statement as it is sent: a byte that says query, then its text.
-    proxy.reset_reply_to(b"\x03COMMIT");
+    // A commit is sent by itself or at the end of the writes.
+    proxy.reset_reply_to(b"COMMIT");
     let lost = call().await;
     proxy.held().await;
     assert!(matches!(lost, Err(JournalError::Unavailable(_))), "{lost:?}");

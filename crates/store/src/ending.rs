@@ -1,0 +1,137 @@
+//! Jobs that end at the same time end in one transaction, each with its own outcome.
+
+use std::collections::HashMap;
+
+use domain::ids::JobId;
+use domain::job::{self, JobEvent, JobState};
+use futures::future::join_all;
+use saga::{Held, JobNote, JournalError};
+use serde_json::json;
+
+use crate::completion::{Account, Completion, EndEvent, accounts, reads, writes};
+use crate::database::Database;
+use crate::error::Error;
+use crate::group::{Asked, Place};
+use crate::journal::{error_view, job_target, lost};
+use crate::short::ShortTransaction;
+
+/// How a worker ends a job that it holds.
+pub(crate) struct Ending {
+    held: Held,
+    event: JobEvent,
+    note: JobNote,
+}
+
+/// What a job came to.
+pub(crate) type Outcome = Result<JobState, JournalError>;
+
+impl Database {
+    /// Ends several jobs; each has its own outcome, in their order.
+    ///
+    /// # Errors
+    /// Those of [`saga::Journal::job`], for each job by itself.
+    pub async fn end_jobs(&self, ends: Vec<(Held, JobEvent, JobNote)>) -> Vec<Outcome> {
+        let enter = |(held, event, note)| self.endings().enter(Ending { held, event, note });
+        let places: Vec<_> = ends.into_iter().map(enter).collect();
+        join_all(places.into_iter().map(|place| self.ended(place))).await
+    }
+
+    /// Ends a job, together with others that end now.
+    pub(crate) async fn end_job(&self, held: Held, event: JobEvent, note: JobNote) -> Outcome {
+        self.ended(self.endings().enter(Ending { held, event, note })).await
+    }
+
+    async fn ended(&self, place: Place<Outcome>) -> Outcome {
+        let write = |batch: Vec<Asked<Ending, Outcome>>| {
+            let database = self.clone();
+            async move { database.write_ends(batch).await }
+        };
+        self.endings().wait(place, write).await.unwrap_or_else(|| Err(unknown()))
+    }
+
+    async fn write_ends(&self, batch: Vec<Asked<Ending, Outcome>>) {
+        let endings: Vec<&Ending> = batch.iter().map(|asked| &asked.question).collect();
+        let outcomes = match self.try_ends(&endings).await {
+            Ok(outcomes) => outcomes,
+            Err(error @ JournalError::Unavailable(_)) => endings.iter().map(|_| Err(error.clone())).collect(),
+            // One that the database refuses must not keep the others from ending.
+            Err(_) => {
+                let mut outcomes = Vec::with_capacity(endings.len());
+                for ending in endings {
+                    let alone = self.try_ends(&[ending]).await.map(|mut outcomes| outcomes.pop());
+                    outcomes.push(alone.and_then(|outcome| outcome.unwrap_or_else(|| Err(unknown()))));
+                }
+                outcomes
+            }
+        };
+        for (asked, outcome) in batch.into_iter().zip(outcomes) {
+            asked.answer(outcome);
+        }
+    }
+
+    /// One transaction; an outcome for each where it was committed.
+    async fn try_ends(&self, endings: &[&Ending]) -> Result<Vec<Outcome>, JournalError> {
+        let mut jobs: Vec<JobId> = endings.iter().map(|ending| ending.held.job).collect();
+        jobs.sort_unstable();
+        jobs.dedup();
+        let (transaction, found) = ShortTransaction::begin(self, &reads(&jobs)).await?;
+        let mut found: HashMap<JobId, Result<Account, Error>> = accounts(&found)?.into_iter().collect();
+        let mut ended: HashMap<JobId, JobState> = HashMap::new();
+        let mut completions = Vec::new();
+        let mut outcomes = Vec::with_capacity(endings.len());
+        for Ending { held, event, note } in endings {
+            let outcome = match found.remove(&held.job) {
+                None => match ended.get(&held.job) {
+                    // The same end twice at once: the second is told what the first one comes to.
+                    Some(state) if job_target(*event) == Some(*state) => Ok(*state),
+                    _ => Err(lost(held)),
+                },
+                Some(Err(unreadable)) => Err(unreadable.into()),
+                Some(Ok(account)) => end(account, held, *event, note).map(|end| match end {
+                    End::Now(completion) => {
+                        let next = completion.next;
+                        ended.insert(held.job, next);
+                        completions.push(*completion);
+                        next
+                    }
+                    End::Before(state) => state,
+                }),
+            };
+            outcomes.push(outcome);
+        }
+        if completions.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            transaction.commit(&writes(&completions)?).await?;
+        }
+        Ok(outcomes)
+    }
+}
+
+enum End {
+    Now(Box<Completion>),
+    /// The answer to the first try of this very write was lost.
+    Before(JobState),
+}
+
+fn end(account: Account, held: &Held, event: JobEvent, note: &JobNote) -> Result<End, JournalError> {
+    if account.fence != held.fence || account.worker != Some(held.worker) {
+        return Err(lost(held));
+    }
+    let next = match job::apply(account.state, event) {
+        Ok(next) => next,
+        Err(_) if job_target(event) == Some(account.state) => return Ok(End::Before(account.state)),
+        Err(illegal) => return Err(JournalError::Illegal(illegal.to_string())),
+    };
+    let error = note.error.as_ref().map(|error| error_view(note.step, error));
+    let mut data = json!({ "state": next.as_str() });
+    if let Some(error) = &error {
+        data["error"] = json!(error);
+    }
+    let event = EndEvent { seq: account.event_seq + 1, step: note.step, data };
+    Ok(End::Now(Box::new(Completion { account, next, error, event: Some(event) })))
+}
+
+fn unknown() -> JournalError {
+    JournalError::Unavailable("it was not told whether the end of the job was written".to_owned())
+}
