@@ -18,9 +18,11 @@ build: ## Build everything
 demo: setup examples build ## Show the main job on real servers and leave it running (ONCE=1: end by itself)
 	@ONCE=$(ONCE) target/debug/backout-demo
 
-lint: ## Check formatting and lints
+lint: ## Check formatting, lints and, with cargo-deny, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	else echo "cargo-deny is not installed: licences and advisories are not checked (cargo install cargo-deny)"; fi
 
 doc: ## Build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet

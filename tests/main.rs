@@ -5,6 +5,8 @@ mod api;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod rollback;

@@ -1,7 +1,10 @@
 //! Bad input: each has an answer of its own type, and nothing changes.
 
+mod raw;
+
 use domain::view::DeployRequest;
 
+use crate::support::table_in_use::execute;
 use crate::support::{ENVIRONMENT, Scene, deploy_request, problem, release, rollback_request, shared_backout};
 
 #[tokio::test]
@@ -40,6 +43,18 @@ async fn a_release_without_a_down_script_cannot_be_left() {
     let codes: Vec<&str> = plan.blockers().map(|finding| finding.code.as_str()).collect();
     assert!(codes.contains(&"down-script-missing"), "{codes:?}");
     assert_eq!(problem(scene.start_rollback("v0.8.1").await), (409, "plan-blocked".into()));
+}
+
+#[tokio::test]
+async fn a_hole_in_the_chain_blocks_with_the_missing_migration() {
+    let scene = Scene::on_v082(shared_backout().await).await.unwrap();
+    let sql = "DELETE FROM schema_migrations WHERE version = '20250108001'";
+    assert_eq!(execute(scene.site.database(), sql).await.unwrap(), 1);
+    let plan = scene.plan_rollback("v0.8.1").await.unwrap();
+    let hole = plan.blockers().find(|finding| finding.code.as_str() == "migration-hole").unwrap();
+    assert_eq!((hole.params["store"].as_str(), hole.params["migration"].as_str()), ("main", "20250108001"));
+    assert_eq!(problem(scene.start_rollback("v0.8.1").await), (409, "plan-blocked".into()));
+    assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
 }
 
 #[tokio::test]

@@ -1,23 +1,16 @@
 //! SIGKILL of the shipped binary while a job is being taken back.
 
 use anyhow::{Context, Result};
-use domain::environment::EnvValue;
 use testkit::Backout;
 
 use super::Before;
-use crate::support::{Scene, is_chaos, release};
+use crate::support::{Scene, broken_release, is_chaos};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_is_being_undone_survives_the_death_of_its_worker() {
     let backout = Backout::serve(&[]).unwrap();
     let scene = Scene::new(&backout).await.unwrap();
-    // v0.8.1 with a pinned setting that does not let it start.
-    let mut broken = release("v0.8.1").unwrap();
-    broken.version = "v0.8.1-broken".parse().unwrap();
-    for config in broken.config.values_mut().flat_map(|services| services.values_mut()) {
-        config.insert("CMS_FAULT".into(), EnvValue::Plain("crash".into()));
-    }
-    scene.client.register_release(&scene.app, &broken).await.unwrap();
+    scene.client.register_release(&scene.app, &broken_release().unwrap()).await.unwrap();
     scene.settle_on_v082().await.unwrap();
     let all = [
         "start_service",

@@ -3,7 +3,7 @@
 use domain::job::JobState;
 use domain::step::StepState;
 
-use crate::support::{Scene, shared_backout};
+use crate::support::{Scene, broken_release, shared_backout};
 
 #[tokio::test]
 async fn a_rollback_brings_the_older_version_back_and_keeps_what_its_downs_would_destroy() {
@@ -43,13 +43,7 @@ async fn the_container_of_the_older_version_gets_its_own_environment_and_keeps_c
 async fn a_target_that_does_not_become_healthy_brings_the_newer_version_back_with_its_data() {
     let backout = shared_backout().await;
     let scene = Scene::new(backout).await.unwrap();
-    // v0.8.1 as it was released cannot start with this pinned setting.
-    let mut broken = crate::support::release("v0.8.1").unwrap();
-    broken.version = "v0.8.1-broken".parse().unwrap();
-    for config in broken.config.values_mut().flat_map(|services| services.values_mut()) {
-        config.insert("CMS_FAULT".into(), domain::environment::EnvValue::Plain("crash".into()));
-    }
-    scene.client.register_release(&scene.app, &broken).await.unwrap();
+    scene.client.register_release(&scene.app, &broken_release().unwrap()).await.unwrap();
     scene.settle_on_v082().await.unwrap();
     let secret = scene.secret().await.unwrap();
 

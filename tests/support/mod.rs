@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use client::{Client, Error, Settings};
+use domain::environment::EnvValue;
 use domain::ids::JobId;
 use domain::job::JobState;
 use domain::ledger::Direction;
@@ -50,6 +51,7 @@ impl Scene {
         let site = World::shared().await.site(&app)?;
         let client = Client::new(Settings {
             url: backout.url(),
+            ca_file: None,
             token: Some(backout.token().to_owned().into()),
             language: "en".into(),
         })?;
@@ -225,6 +227,16 @@ pub(crate) fn release(version: &str) -> Result<ReleaseSpec> {
         "config": { "production": { "web": { "CACHE_TTL_SECONDS": { "plain": "60" }, "RELEASE_NAME": { "plain": version } } } },
         "requires": { "mariadb": ">=10.6" },
     }))?)
+}
+
+/// v0.8.1 with a pinned setting under which it cannot start.
+pub(crate) fn broken_release() -> Result<ReleaseSpec> {
+    let mut broken = release("v0.8.1")?;
+    broken.version = "v0.8.1-broken".parse()?;
+    for config in broken.config.values_mut().flat_map(|services| services.values_mut()) {
+        config.insert("CMS_FAULT".into(), EnvValue::Plain("crash".into()));
+    }
+    Ok(broken)
 }
 
 fn migrations(folder: &Path, kind: &str, head: &str) -> Result<Vec<Value>> {

@@ -30,7 +30,9 @@ pub(crate) async fn measure(report: &mut Report) -> Result<()> {
     .execute(&plane.raw)
     .await?;
     // The keys are made by the service, so it must find no token but its own; the plane makes none.
-    let program = Program::serve(&plane.url, true, &[("BACKOUT_LOG_FILTER", "warn")]).await?;
+    let program =
+        Program::serve(&plane.url, true, &[("BACKOUT_LOG_FILTER", "warn"), ("BACKOUT_REQUESTS_PER_MINUTE", "0")])
+            .await?;
     idle(&program, report).await?;
     let bare = Bare::start(&plane.url).await?;
     let sides = Sides { product: program.address(), bare: bare.address(), token: program.token.clone() };

@@ -1,6 +1,7 @@
 //! A control database on a durable MariaDB of its own, and jobs to put into it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use domain::deployment::DeploymentKind;
@@ -17,6 +18,8 @@ use testkit::MariaDb;
 const ACTOR: &str = "bench";
 pub(crate) const APPLICATION: &str = "bench";
 const CONNECTIONS: u32 = 24;
+/// Longer than writing back the largest filling takes.
+const SETTLE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Plane {
     pub(crate) server: MariaDb,
@@ -141,6 +144,23 @@ impl Plane {
         for statement in statements {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.raw).await?;
         }
+        self.settle().await
+    }
+
+    /// Waits until what the filling changed is on disk: writing it back would slow every commit of the measurement
+    /// down, and jobs do not come 25,000 at a time.
+    async fn settle(&self) -> Result<()> {
+        sqlx::raw_sql("SET GLOBAL innodb_max_dirty_pages_pct = 0").execute(&self.raw).await?;
+        let begin = Instant::now();
+        while begin.elapsed() < SETTLE {
+            let sql = "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status \
+                       WHERE variable_name = 'INNODB_BUFFER_POOL_PAGES_DIRTY'";
+            if sqlx::query_scalar::<_, u64>(sql).fetch_one(&self.raw).await? < 16 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        sqlx::raw_sql("SET GLOBAL innodb_max_dirty_pages_pct = 90").execute(&self.raw).await?;
         Ok(())
     }
 

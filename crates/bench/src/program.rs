@@ -51,6 +51,7 @@ impl Program {
     pub(crate) fn client(&self) -> Result<Client> {
         Ok(Client::new(Settings {
             url: format!("http://{}", self.address()),
+            ca_file: None,
             token: Some(self.token.clone().into()),
             language: "en".to_owned(),
         })?)

@@ -95,7 +95,7 @@ impl<'a> Stage<'a> {
     async fn new(world: &'a World, backout: &Backout) -> Result<Self> {
         let site = world.site(APP)?;
         let token = Some(backout.token().to_owned().into());
-        let client = Client::new(Settings { url: backout.url(), token, language: "en".to_owned() })?;
+        let client = Client::new(Settings { url: backout.url(), ca_file: None, token, language: "en".to_owned() })?;
         client.create_application(&NewApplication { name: APP.to_owned(), description: String::new() }).await?;
         let mut spec = site.environment();
         // Both images say that they are the same version.

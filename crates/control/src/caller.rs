@@ -3,6 +3,7 @@
 use domain::ids::TokenId;
 use domain::problem::ProblemType;
 
+use crate::IdempotencyKey;
 use crate::error::{Error, Result};
 
 /// What a token may be allowed to do.
@@ -50,6 +51,8 @@ pub struct Caller {
     pub actor: String,
     /// What it may do.
     pub permissions: Vec<String>,
+    /// The key that the request reserved, if it came with one; a job that it starts is written under it.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Caller {

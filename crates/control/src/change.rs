@@ -9,6 +9,7 @@ use planner::Question;
 use store::{Enqueue, NewJob, StoredEnvironment, StoredRelease};
 
 use crate::environments::locked;
+use crate::idempotency::in_progress;
 use crate::releases::parse_version;
 use crate::{Caller, Control, Error, Result};
 
@@ -74,7 +75,8 @@ impl Control {
             actor: &caller.actor,
             reason: consent.reason,
         };
-        match self.database().enqueue(&new).await? {
+        let key = caller.key.as_ref().map(|key| key.of(caller));
+        match self.database().enqueue_under(key.as_ref(), &new).await? {
             Enqueue::Accepted => {
                 self.wake().queued();
                 Ok(self.database().job_view(new.job).await?)
@@ -89,6 +91,7 @@ impl Control {
                 let detail = "a person keeps the maintenance page on";
                 Err(Error::new(ProblemType::EnvironmentLocked, detail).with_hint("backout maintenance off"))
             }
+            Enqueue::KeyLost => Err(in_progress()),
             Enqueue::Open => Err(Error::new(ProblemType::EnvironmentLocked, "the maintenance page is not on")
                 .with_hint("backout status")),
         }

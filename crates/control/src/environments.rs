@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::Secret;
-use domain::environment::{EnvironmentSpec, FieldError, is_name};
+use domain::environment::{Engine, EnvironmentSpec, FieldError, is_name};
 use domain::ids::EnvironmentId;
 use domain::problem::ProblemType;
 use domain::view::{CurrentView, EnvironmentView, NewEnvironment, Page};
@@ -148,7 +148,29 @@ impl Control {
                 *secret = self.keys().seal(&format!("{id}/{place}"), secret)?;
             }
         }
+        if errors.is_empty() {
+            errors = self.other_databases(id, &spec);
+        }
         if errors.is_empty() { Ok(spec) } else { Err(Error::invalid_fields(errors)) }
+    }
+
+    /// Data stores whose connection string, sent now or stored before, names another database than the settings.
+    fn other_databases(&self, id: EnvironmentId, spec: &EnvironmentSpec) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        for (index, store) in spec.data_stores.iter().enumerate() {
+            // A MongoDB connection string names the database of its user.
+            if store.engine != Engine::MariaDb {
+                continue;
+            }
+            // One that cannot be opened any more is told when it is used; here it would keep it from being replaced.
+            let Ok(url) = self.targets().open(id, &format!("data_stores.{}.url", store.name), &store.url) else {
+                continue;
+            };
+            if let Some(message) = planner::mismatch(&url, store.database.as_deref().unwrap_or_default()) {
+                errors.push(FieldError { field: format!("data_stores[{index}].database"), message });
+            }
+        }
+        errors
     }
 }
 

@@ -85,7 +85,7 @@ impl From<store::Error> for Error {
             store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
             store::Error::Conflict(why) => (ProblemType::JobState, why.clone()),
             store::Error::BadCursor => (ProblemType::InvalidQuery, error.to_string()),
-            store::Error::Corrupt(_) | store::Error::Refused(_) => {
+            store::Error::Corrupt(_) | store::Error::Refused(_) | store::Error::OtherKeys { .. } => {
                 (ProblemType::Internal, "the control plane failed to read or write its own records".to_owned())
             }
         };

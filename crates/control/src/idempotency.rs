@@ -1,7 +1,8 @@
 //! Idempotency keys: the same request again gets the first answer again.
 
 use domain::problem::ProblemType;
-use store::{KeyState, StoredAnswer};
+use domain::view::JobView;
+use store::{KeyState, RequestKey, StoredAnswer};
 
 use crate::{Caller, Control, Error, Result};
 
@@ -34,6 +35,19 @@ pub enum Reservation {
     Fresh,
     /// Answered before.
     Replay(Recorded),
+    /// It started this job, and its answer was lost.
+    Accepted(Box<JobView>),
+}
+
+impl IdempotencyKey {
+    pub(crate) fn of(&self, caller: &Caller) -> RequestKey<'_> {
+        RequestKey { token: caller.token, route: &self.route, key: &self.key, body_sha256: &self.body_sha256 }
+    }
+}
+
+pub(crate) fn in_progress() -> Error {
+    let detail = "a request with this Idempotency-Key is still being answered";
+    Error { retry_after: Some(1), ..Error::new(ProblemType::IdempotencyInProgress, detail) }
 }
 
 impl Control {
@@ -46,13 +60,8 @@ impl Control {
                 location: answer.location,
                 body: answer.body,
             })),
-            KeyState::InProgress => Err(Error {
-                retry_after: Some(1),
-                ..Error::new(
-                    ProblemType::IdempotencyInProgress,
-                    "a request with this Idempotency-Key is still being answered",
-                )
-            }),
+            KeyState::InProgress => Err(in_progress()),
+            KeyState::Accepted(job) => Ok(Reservation::Accepted(Box::new(self.database().job_view(job).await?))),
             KeyState::OtherBody => {
                 Err(Error::new(ProblemType::IdempotencyMismatch, "this Idempotency-Key came with another body before")
                     .with_hint("send another key, or the same body"))
@@ -66,7 +75,7 @@ impl Control {
         Ok(self.database().answer_key(caller.token, &key.route, &key.key, &answer).await?)
     }
 
-    /// Gives the key back after an answer that is not worth keeping (5xx, 4xx).
+    /// Gives the key back after an answer that is not worth keeping (5xx, 4xx), unless a job was started under it.
     pub async fn release_key(&self, caller: &Caller, key: &IdempotencyKey) -> Result<()> {
         Ok(self.database().free_key(caller.token, &key.route, &key.key).await?)
     }

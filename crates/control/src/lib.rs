@@ -19,7 +19,7 @@ mod tokens;
 mod wake;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use caller::{Caller, permission};
@@ -80,23 +80,14 @@ struct Parts {
     keys: Keyring,
     targets: Targets,
     wake: Wake,
-    data_directory: PathBuf,
 }
 
 impl Control {
     /// Puts the parts together.
     pub async fn new(setup: Setup) -> Result<Self> {
         let wake = Wake::new(setup.wake_url.as_ref()).await?;
-        let targets = Targets::new(setup.database.clone(), setup.keys.clone());
-        Ok(Self {
-            parts: Arc::new(Parts {
-                database: setup.database,
-                keys: setup.keys,
-                targets,
-                wake,
-                data_directory: setup.data_directory,
-            }),
-        })
+        let targets = Targets::new(setup.database.clone(), setup.keys.clone(), &setup.data_directory.join("backups"));
+        Ok(Self { parts: Arc::new(Parts { database: setup.database, keys: setup.keys, targets, wake }) })
     }
 
     fn database(&self) -> &Database {
@@ -113,9 +104,5 @@ impl Control {
 
     fn wake(&self) -> &Wake {
         &self.parts.wake
-    }
-
-    fn data_directory(&self) -> &Path {
-        &self.parts.data_directory
     }
 }

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{TimeDelta, Utc};
 use data_engine::{BackupReport, DataEngine, Scripts};
 use domain::environment::{DataStore, Engine, EnvValue, Host, VerificationProbe};
 use domain::ids::{BackupId, JobId, ReleaseId};
 use domain::ledger::MigrationRef;
+use domain::release::ServiceConfig;
 use planner::TargetError;
-use saga::{Held, StepError};
+use saga::{ErrorKind, Held, JournalError, StepError};
 use secrecy::SecretString;
 use steps::{OpenService, Provider};
-use store::{NewBackup, StoredEnvironment};
+use store::{NewBackup, StoredEnvironment, StoredRelease};
 
-use crate::releases::config_place;
+use crate::releases::{config_place, is_config};
 use crate::{Control, Error};
 
 pub(crate) struct StoreProvider {
@@ -34,6 +36,26 @@ impl StoreProvider {
     async fn host(&self, job: JobId, host: &str) -> Result<Host, StepError> {
         let environment = self.environment_of(job).await?;
         environment.spec.host(host).cloned().ok_or_else(|| gone("host", host))
+    }
+
+    /// What a release pins for a service of an environment, its secrets opened; none where it pins nothing.
+    fn opened(
+        &self,
+        release: &StoredRelease,
+        environment: &str,
+        service: &str,
+    ) -> Result<Option<ServiceConfig>, StepError> {
+        let Some(mut config) = release.config.get(environment).and_then(|services| services.get(service)).cloned()
+        else {
+            return Ok(None);
+        };
+        for (key, value) in &mut config {
+            if let EnvValue::Secret(secret) = value {
+                let place = config_place(release.id, environment, service, key);
+                *secret = self.control.keys().open(&place, secret).map_err(from_seal)?;
+            }
+        }
+        Ok(Some(config))
     }
 
     async fn data_store(&self, job: JobId, store: &str) -> Result<(StoredEnvironment, DataStore), StepError> {
@@ -105,23 +127,49 @@ impl Provider for StoreProvider {
         job: JobId,
         release: ReleaseId,
         service: &str,
+        config_sha256: &str,
     ) -> Result<BTreeMap<String, SecretString>, StepError> {
         let environment = self.environment_of(job).await?;
         let release = self.control.database().release_by_id(release).await.map_err(from_store)?;
-        let config = release.config.get(&environment.name).and_then(|services| services.get(service));
-        let mut opened = BTreeMap::new();
-        for (key, value) in config.into_iter().flatten() {
-            let text = match value {
-                EnvValue::Plain(text) => text.clone(),
-                EnvValue::Secret(sealed) => {
-                    let place = config_place(release.id, &environment.name, service, key);
-                    let keys = self.control.keys();
-                    keys.open(&place, sealed).map_err(from_seal)?.expose().to_owned()
-                }
-            };
-            opened.insert(key.clone(), SecretString::from(text));
+        let config = self.opened(&release, &environment.name, service)?;
+        let is_planned = match &config {
+            None => config_sha256.is_empty(),
+            Some(config) => is_config(self.control.keys(), config_sha256, config),
+        };
+        if !is_planned {
+            return Err(StepError::new(
+                ErrorKind::WorldChanged,
+                format!(
+                    "the configuration that {} pins for {service} in {} is not the one that was registered",
+                    release.version, environment.name
+                ),
+            )
+            .with_hint("backout doctor"));
         }
-        Ok(opened)
+        Ok(config.into_iter().flatten().map(|(key, value)| (key, text_of(value))).collect())
+    }
+
+    async fn secrets(&self, job: JobId, service: &str) -> Result<Vec<SecretString>, StepError> {
+        let mut environment = self.environment_of(job).await?;
+        let targets = self.control.targets();
+        let mut secrets = Vec::new();
+        let other = format!("services.{service}.");
+        for (place, sealed) in environment.spec.secrets_mut() {
+            // A service prints its own settings and what it connects to.
+            if place.starts_with("services.") && !place.starts_with(&other) {
+                continue;
+            }
+            let opened = targets.open(environment.id, &place, sealed).map_err(from_seal)?;
+            secrets.push(SecretString::from(opened.expose()));
+        }
+        let plan = self.control.database().job_view(job).await.map_err(from_store)?.plan;
+        for planned in plan.into_iter().flat_map(|plan| plan.from.into_iter().chain([plan.to])) {
+            let release = self.control.database().release_by_id(planned.id).await.map_err(from_store)?;
+            let config = self.opened(&release, &environment.name, service)?;
+            let values = config.into_iter().flatten().filter(|(_, value)| matches!(value, EnvValue::Secret(_)));
+            secrets.extend(values.map(|(_, value)| text_of(value)));
+        }
+        Ok(secrets)
     }
 
     async fn probes(&self, job: JobId) -> Result<Vec<VerificationProbe>, StepError> {
@@ -141,12 +189,13 @@ impl Provider for StoreProvider {
         &self,
         held: &Held,
         step: u32,
+        id: BackupId,
         store: &str,
         engine: Engine,
         report: &BackupReport,
-    ) -> Result<(), StepError> {
+    ) -> Result<(), JournalError> {
         let new = NewBackup {
-            id: BackupId::generate(),
+            id,
             store: store.to_owned(),
             engine,
             path: report.path.display().to_string(),
@@ -154,13 +203,36 @@ impl Provider for StoreProvider {
             sha256: report.sha256.clone(),
             begun_at: report.begun_at,
         };
-        Ok(self.control.database().record_backup(held, step, &new).await?)
+        self.control.database().record_backup(held, step, &new).await
     }
 
     async fn backup_directory(&self, job: JobId, store: &str) -> Result<PathBuf, StepError> {
         let environment = self.environment_of(job).await?;
         let place = [environment.application.as_str(), environment.name.as_str(), store];
-        Ok(place.iter().fold(self.control.data_directory().join("backups"), |path, part| path.join(part)))
+        Ok(place.iter().fold(self.control.targets().backups().to_owned(), |path, part| path.join(part)))
+    }
+
+    async fn fresh_backup(&self, job: JobId, store: &str) -> Result<Option<BackupReport>, StepError> {
+        let environment = self.environment_of(job).await?;
+        let max_age = TimeDelta::seconds(environment.spec.backup_max_age_seconds.into());
+        if max_age.is_zero() {
+            return Ok(None);
+        }
+        let since = Utc::now() - max_age;
+        let found = self.control.database().backup_since(environment.id, store, since).await.map_err(from_store)?;
+        Ok(found.map(|NewBackup { path, bytes, sha256, begun_at, .. }| BackupReport {
+            path: path.into(),
+            bytes,
+            sha256,
+            begun_at,
+        }))
+    }
+}
+
+fn text_of(value: EnvValue) -> SecretString {
+    match value {
+        EnvValue::Plain(text) => text.into(),
+        EnvValue::Secret(secret) => secret.expose().into(),
     }
 }
 

@@ -135,6 +135,15 @@ pub(crate) fn parse_version(text: &str) -> Result<Version> {
 
 /// Tells two configurations apart. It is shown in plans, so it must not help to guess a secret.
 fn config_code(keys: &Keyring, config: &ServiceConfig) -> String {
+    hex::encode(keys.mac(&config_parts(config)))
+}
+
+/// Whether a configuration, its secrets opened, is the one that has this code.
+pub(crate) fn is_config(keys: &Keyring, code: &str, config: &ServiceConfig) -> bool {
+    hex::decode(code).is_ok_and(|code| keys.is_mac(&code, &config_parts(config)))
+}
+
+fn config_parts(config: &ServiceConfig) -> Vec<&[u8]> {
     let mut parts: Vec<&[u8]> = Vec::new();
     for (key, value) in config {
         let (kind, text) = match value {
@@ -143,7 +152,7 @@ fn config_code(keys: &Keyring, config: &ServiceConfig) -> String {
         };
         parts.extend([key.as_bytes(), kind.as_bytes(), text.as_bytes()]);
     }
-    hex::encode(keys.mac(&parts))
+    parts
 }
 
 fn view(release: &StoredRelease) -> ReleaseView {
@@ -183,5 +192,33 @@ fn detail(release: StoredRelease) -> ReleaseDetail {
         migrations: release.schema.into_iter().map(|(store, schema)| (store, schema.migrations)).collect(),
         config,
         requires: release.requires,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Secret;
+
+    use super::*;
+
+    fn config(level: &str, key: &str) -> ServiceConfig {
+        [
+            ("LEVEL".to_owned(), EnvValue::Plain(level.to_owned())),
+            ("KEY".to_owned(), EnvValue::Secret(Secret::new(key))),
+        ]
+        .into()
+    }
+
+    #[test]
+    fn a_configuration_is_known_by_its_code_also_after_the_keys_were_rotated() {
+        let old = Keyring::generate();
+        let keys = Keyring::parse(&old).unwrap();
+        let code = config_code(&keys, &config("info", "s3cr3t"));
+        let rotated = Keyring::parse(&format!("{old}k2:{}", "ab".repeat(32))).unwrap();
+        assert!(is_config(&rotated, &code, &config("info", "s3cr3t")));
+        for changed in [config("debug", "s3cr3t"), config("info", "other"), ServiceConfig::new()] {
+            assert!(!is_config(&keys, &code, &changed));
+        }
+        assert!(!is_config(&keys, "", &ServiceConfig::new()), "what was never registered");
     }
 }

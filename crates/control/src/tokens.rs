@@ -31,7 +31,7 @@ impl Control {
         if used_long_ago {
             self.database().touch_token(token.id).await?;
         }
-        Ok(Caller { token: token.id, actor: token.name, permissions: token.permissions })
+        Ok(Caller { token: token.id, actor: token.name, permissions: token.permissions, key: None })
     }
 
     /// Makes a token. Its secret is in this answer and nowhere else.

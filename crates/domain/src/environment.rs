@@ -25,6 +25,8 @@ pub struct EnvironmentSpec {
     pub protection: Protection,
     /// The page shown while no version may answer; none means connections are refused meanwhile.
     pub maintenance: Option<MaintenancePage>,
+    /// The reverse proxy in front of the services, if Backout may show the page there.
+    pub gateway: Option<Gateway>,
     /// How old a verified backup may be to count as "before this change", seconds; 0 asks for a new one each time.
     pub backup_max_age_seconds: u32,
 }
@@ -206,6 +208,27 @@ pub struct MaintenancePage {
     pub image: String,
 }
 
+/// A reverse proxy through which every visitor comes. Where there is one, it shows the maintenance page, and the
+/// target is verified behind the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// What kind of server it is.
+    pub kind: GatewayKind,
+    /// Directory, on the worker's machine, from which the gateway includes Backout's snippet and reads the page.
+    pub directory: String,
+    /// Where the gateway answers visitors, e.g. `http://127.0.0.1:80`; asked to see that a switch took effect.
+    pub url: String,
+}
+
+/// The kinds of gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayKind {
+    /// nginx.
+    Nginx,
+}
+
 /// One mistake in an [`EnvironmentSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
@@ -318,6 +341,16 @@ impl EnvironmentSpec {
                 if pattern.trim_matches('*').is_empty() {
                     wrong(format!("{at}.flush[{nth}]"), "would flush everything; name a prefix");
                 }
+            }
+        }
+        if let Some(gateway) = &self.gateway {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+            if !gateway.directory.starts_with('/') || !gateway.directory.chars().all(is_plain) {
+                let rule = "must be an absolute path of letters, digits, '/', '.', '_' and '-'";
+                wrong("gateway.directory".to_owned(), rule);
+            }
+            if !(gateway.url.starts_with("http://") || gateway.url.starts_with("https://")) {
+                wrong("gateway.url".to_owned(), "must begin with http:// or https://");
             }
         }
         for (index, probe) in self.probes.iter().enumerate() {

@@ -29,12 +29,12 @@ pub struct Finding {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal / $severity:ident),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal / $severity:ident),+ $(,)?) => {
         /// The codes of findings. Each has a sentence in every language.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "kebab-case")]
         pub enum Code {
-            $($(#[$doc])* $variant),+
+            $($(#[doc = $doc])+ $variant),+
         }
 
         impl Code {
@@ -46,9 +46,14 @@ macro_rules! codes {
                 match self { $(Self::$variant => $word),+ }
             }
 
-            /// How much a finding of this code weighs.
+            /// How much a finding of this code weighs, unless the plan says otherwise.
             pub fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity),+ }
+            }
+
+            /// When it is found, for the table in `docs/errors.md`.
+            pub fn when(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+)),+ }
             }
         }
     };
@@ -67,7 +72,7 @@ codes! {
     HostUnreachable = "host-unreachable" / Blocker,
     /// A data store does not answer.
     StoreUnreachable = "store-unreachable" / Blocker,
-    /// The release names a data store that the environment has not.
+    /// A release names a data store that the environment has not. Only a warning where the target does not use it.
     StoreUnknown = "store-unknown" / Blocker,
     /// The target's ledger cannot be read or is of a form that is not ours to write.
     LedgerUnreadable = "ledger-unreadable" / Blocker,
@@ -79,8 +84,14 @@ codes! {
     MigrationHole = "migration-hole" / Blocker,
     /// The ledger has a migration that no registered release knows.
     MigrationUnknown = "migration-unknown" / Blocker,
-    /// The same migration version stands for other bytes in the two releases.
+    /// An applied migration has other bytes in the target release than those that were applied.
     MigrationEdited = "migration-edited" / Blocker,
+    /// The release that runs carries other scripts than those that were applied; the down of the applied ones runs.
+    AppliedScriptUsed = "applied-script-used" / Warning,
+    /// The script that unwinding would need is missing or cannot be run: a failure before the pivot ends as `stuck`.
+    CannotBeUndone = "cannot-be-undone" / Warning,
+    /// The schema is not the one that Backout left: somebody else changed it. Only a warning where the plan runs no migration on that data store, and on MongoDB, where a first write makes a collection.
+    SchemaDrifted = "schema-drifted" / Blocker,
     /// A statement cannot be run safely as written.
     StatementRefused = "statement-refused" / Blocker,
     /// The target image does not run on the schema, and the schema is to be kept.
@@ -95,6 +106,8 @@ codes! {
     ContainerDrifted = "container-drifted" / Warning,
     /// The maintenance image is not on a host: requests are refused meanwhile.
     MaintenanceImageMissing = "maintenance-image-missing" / Blocker,
+    /// The gateway does not answer for this environment, so that its page would not be seen.
+    GatewayNotReady = "gateway-not-ready" / Blocker,
     /// The environment's settings name no maintenance page.
     MaintenancePageUnset = "maintenance-page-unset" / Blocker,
     /// Neither version may run meanwhile: requests are not answered by the application.
@@ -107,6 +120,10 @@ codes! {
     DataRestored = "data-restored" / Note,
     /// The schema stays as it is: the target runs on it.
     SchemaKept = "schema-kept" / Note,
+    /// The schema of a data store that the target release does not use stays as it is.
+    StoreUnused = "store-unused" / Note,
+    /// There is less space than the plan is estimated to need. Only a warning for backups, which a worker on another machine may write.
+    DiskLow = "disk-low" / Blocker,
     /// A script reads results, so its operations cannot be listed beforehand.
     ScriptNotPredictable = "script-not-predictable" / Warning,
     /// A statement could not be understood: its risk is unknown.
@@ -128,6 +145,19 @@ impl Finding {
             params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
     }
+
+    /// The same finding with another weight.
+    #[must_use]
+    pub fn weighing(self, severity: Severity) -> Self {
+        Self { severity, ..self }
+    }
+
+    /// The same finding with a parameter more, unless it has one of that name.
+    #[must_use]
+    pub fn about(mut self, name: &str, value: &str) -> Self {
+        self.params.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +168,16 @@ mod tests {
     fn the_word_of_a_code_is_its_serialised_form() {
         for code in Code::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn every_code_is_documented_with_its_weight() {
+        let documented = include_str!("../../../docs/errors.md");
+        for code in Code::ALL {
+            let weight = serde_json::to_value(code.severity()).unwrap();
+            let row = format!("| `{}` | {} | {} |", code.as_str(), weight.as_str().unwrap(), code.when().trim());
+            assert!(documented.contains(&row), "docs/errors.md lacks the row:\n{row}");
         }
     }
 }

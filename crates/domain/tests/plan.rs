@@ -6,6 +6,8 @@ mod support;
 
 #[path = "plan/findings.rs"]
 mod findings;
+#[path = "plan/maintenance.rs"]
+mod maintenance;
 #[path = "plan/properties.rs"]
 mod properties;
 #[path = "plan/schema.rs"]

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use data_engine::Space;
 use domain::deployment::{DeploymentKind, SchemaMode};
-use domain::environment::{DataStore, Engine};
-use domain::plan::{ContainerFacts, ContainerState, CurrentFacts, Facts, ImageFacts, ImageState, StoreFacts};
+use domain::environment::{DataStore, Engine, Gateway, GatewayKind};
+use domain::plan::{
+    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
+    MaintenanceFacts, StoreFacts,
+};
+use driver_gateway::Nginx;
 use futures::future::join_all;
-use store::{Database, StoredEnvironment, StoredRelease};
+use store::{Database, SchemaRecord, StoredEnvironment, StoredRelease};
 
 use crate::releases::Examined;
 use crate::targets::Targets;
@@ -43,22 +48,37 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
     };
     let known_images = database.known_images(environment.id, question.target.id).await?;
     let durations = database.step_durations(environment.id).await?;
-    let (hosts, stores) = tokio::join!(
+    let maintenance = match environment.maintenance_job {
+        None => None,
+        Some(job) => {
+            let plan = database.job_view(job).await?.plan;
+            let steps = plan.into_iter().flat_map(|plan| plan.steps).map(|step| step.spec).collect();
+            Some(MaintenanceFacts { job, steps })
+        }
+    };
+    let (hosts, stores, gateway, backups) = tokio::join!(
         join_all(environment.spec.hosts.iter().map(|host| ask_host(targets, question, host))),
         join_all(environment.spec.data_stores.iter().map(|store| ask_store(database, targets, question, store))),
+        ask_gateway(environment),
+        data_engine::available_bytes(targets.backups()),
     );
+    let mut disks = DiskFacts { backups, ..DiskFacts::default() };
     let (mut images, mut containers) = (Vec::new(), Vec::new());
-    for (host_images, host_containers) in hosts {
-        images.extend(host_images);
-        containers.extend(host_containers);
+    for (host, answer) in environment.spec.hosts.iter().zip(hosts) {
+        images.extend(answer.images);
+        containers.extend(answer.containers);
+        disks.hosts.extend(answer.available.map(|available| (host.name.clone(), available)));
     }
     for image in &mut images {
         image.known_id = known_images.get(&(image.host.clone(), image.reference.clone())).cloned();
     }
     let mut store_facts = BTreeMap::new();
-    for (name, facts) in stores {
-        let mut facts = facts?;
+    for (name, answer) in stores {
+        let StoreAnswer { mut facts, record, available } = answer?;
         facts.known = examined.known(&name);
+        let applied = record.applied.into_iter();
+        facts.recorded = applied.filter_map(|(version, id)| Some((version, examined.migration(id)?.clone()))).collect();
+        disks.servers.extend(available.map(|available| (name.clone(), available)));
         store_facts.insert(name, facts);
     }
     Ok(Facts {
@@ -73,17 +93,23 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         images,
         containers,
         stores: store_facts,
-        maintenance: environment.maintenance_job,
+        gateway,
+        maintenance,
+        disks,
         durations,
     })
 }
 
-/// The images that a host needs and the containers that it has.
-async fn ask_host(
-    targets: &Targets,
-    question: &Question<'_>,
-    host: &domain::environment::Host,
-) -> (Vec<ImageFacts>, Vec<ContainerFacts>) {
+/// What a host answered, or why it did not.
+struct HostAnswer {
+    images: Vec<ImageFacts>,
+    containers: Vec<ContainerFacts>,
+    /// What may still be written where its engine keeps its data, bytes.
+    available: Option<u64>,
+}
+
+/// The images that a host needs, the containers that it has, and its free space.
+async fn ask_host(targets: &Targets, question: &Question<'_>, host: &domain::environment::Host) -> HostAnswer {
     let spec = &question.environment.spec;
     let services: Vec<_> = spec.services.iter().filter(|service| service.hosts.contains(&host.name)).collect();
     let references: Vec<String> = services
@@ -110,14 +136,17 @@ async fn ask_host(
                 }
             }));
         }
-        Ok::<_, String>((images, containers))
+        // A host on which nothing runs needs no space.
+        let disk = if services.is_empty() { None } else { engine.disk_space().await.ok().flatten() };
+        Ok::<_, String>((images, containers, disk.map(|disk| disk.available_bytes)))
     };
     let answer = within_deadline(ask).await;
-    let (images, containers) = match answer {
+    let (images, containers, available) = match answer {
         Ok(answer) => answer,
         Err(reason) => (
             vec![ImageState::Unreachable(reason.clone()); references.len()],
             vec![ContainerState::Unreachable(reason); services.len()],
+            None,
         ),
     };
     let images = references.into_iter().zip(images).map(|(reference, state)| ImageFacts {
@@ -131,7 +160,7 @@ async fn ask_host(
         service: service.name.clone(),
         state,
     });
-    (images.collect(), containers.collect())
+    HostAnswer { images: images.collect(), containers: containers.collect(), available }
 }
 
 /// The label that says which environment a container belongs to.
@@ -139,24 +168,51 @@ fn label_of(environment: &StoredEnvironment) -> String {
     format!("{}/{}", environment.application, environment.name)
 }
 
+/// Whether the gateway, where there is one, answers for this environment.
+async fn ask_gateway(environment: &StoredEnvironment) -> Option<GatewayState> {
+    let Gateway { kind: GatewayKind::Nginx, directory, url } = environment.spec.gateway.as_ref()?;
+    let gateway = Nginx::of_environment(directory, &label_of(environment), url);
+    let answer = within_deadline(async { gateway.check().await.map_err(|error| error.to_string()) }).await;
+    Some(answer.map_or_else(GatewayState::NotReady, |()| GatewayState::Ready))
+}
+
+/// What the store and a data store say of it.
+struct StoreAnswer {
+    facts: StoreFacts,
+    record: SchemaRecord,
+    /// What may still be written where its server keeps its data, bytes.
+    available: Option<u64>,
+}
+
 async fn ask_store(
     database: &Database,
     targets: &Targets,
     question: &Question<'_>,
     store: &DataStore,
-) -> (String, Result<StoreFacts, store::Error>) {
-    let environment = question.environment;
+) -> (String, Result<StoreAnswer, store::Error>) {
+    (store.name.clone(), answer_of(database, targets, question.environment, store).await)
+}
+
+async fn answer_of(
+    database: &Database,
+    targets: &Targets,
+    environment: &StoredEnvironment,
+    store: &DataStore,
+) -> Result<StoreAnswer, store::Error> {
     let mut kept: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    match database.kept_data(environment.id, &store.name).await {
-        Ok(rows) => rows.into_iter().for_each(|row| kept.entry(row.migration).or_default().push(row.object)),
-        Err(error) => return (store.name.clone(), Err(error)),
+    for row in database.kept_data(environment.id, &store.name).await? {
+        kept.entry(row.migration).or_default().push(row.object);
     }
+    let record = database.schema_record(environment.id, &store.name).await?;
     let mut facts = StoreFacts {
         engine: store.engine,
         unreachable: None,
         version: None,
         applied: Ok(Vec::new()),
         fingerprint: None,
+        left_as: record.left_as.clone(),
+        recorded: BTreeMap::new(),
+        sizes: BTreeMap::new(),
         known: BTreeMap::new(),
         kept,
     };
@@ -166,17 +222,20 @@ async fn ask_store(
             .await
             .map(|(version, schema)| (version, Some(schema))),
     };
+    let mut available = None;
     match answer {
         Ok((version, schema)) => {
             facts.version = Some(version);
-            if let Some((applied, fingerprint)) = schema {
-                facts.applied = applied;
-                facts.fingerprint = Some(fingerprint);
+            if let Some(schema) = schema {
+                facts.applied = schema.applied;
+                facts.fingerprint = Some(schema.fingerprint);
+                facts.sizes = schema.space.sizes;
+                available = schema.space.available;
             }
         }
         Err(reason) => facts.unreachable = Some(reason),
     }
-    (store.name.clone(), Ok(facts))
+    Ok(StoreAnswer { facts, record, available })
 }
 
 async fn ask_cache(targets: &Targets, environment: &StoredEnvironment, store: &DataStore) -> Result<String, String> {
@@ -184,7 +243,11 @@ async fn ask_cache(targets: &Targets, environment: &StoredEnvironment, store: &D
     cache.server_version().await.map_err(|error| error.to_string())
 }
 
-type Schema = (Result<Vec<String>, String>, String);
+struct Schema {
+    applied: Result<Vec<String>, String>,
+    fingerprint: String,
+    space: Space,
+}
 
 async fn ask_database(
     targets: &Targets,
@@ -199,7 +262,9 @@ async fn ask_database(
         Err(error) => Err(error.to_string()),
     };
     let fingerprint = engine.fingerprint().await.map_err(|error| error.to_string())?;
-    Ok((version, (applied, fingerprint)))
+    // What is only an estimate is no reason to count the store as unreachable.
+    let space = engine.space().await.unwrap_or_default();
+    Ok((version, Schema { applied, fingerprint, space }))
 }
 
 async fn within_deadline<T>(ask: impl Future<Output = Result<T, String>>) -> Result<T, String> {

@@ -31,6 +31,11 @@ impl Examined {
         known.into_iter().map(|facts| (facts.reference.version.clone(), facts.clone())).collect()
     }
 
+    /// The registration of that id.
+    pub(crate) fn migration(&self, id: MigrationId) -> Option<&MigrationFacts> {
+        self.by_id.get(&id).map(|(_, facts)| facts)
+    }
+
     pub(crate) fn release(&self, release: &StoredRelease, environment: &str) -> ReleaseFacts {
         let schema = release
             .schema

@@ -1,5 +1,6 @@
 //! Connections to what an environment is made of, with its secrets opened.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use data_engine::{DataEngine, DataTarget};
@@ -28,12 +29,18 @@ pub enum TargetError {
 pub struct Targets {
     database: Database,
     keys: Keyring,
+    backups: Arc<Path>,
 }
 
 impl Targets {
-    /// Connections whose secrets these keys open.
-    pub fn new(database: Database, keys: Keyring) -> Self {
-        Self { database, keys }
+    /// Connections whose secrets these keys open; backups go below `backups`.
+    pub fn new(database: Database, keys: Keyring, backups: &Path) -> Self {
+        Self { database, keys, backups: backups.into() }
+    }
+
+    /// Where backups go, below a directory for each environment.
+    pub fn backups(&self) -> &Path {
+        &self.backups
     }
 
     /// The keys.
@@ -56,9 +63,15 @@ impl Targets {
         let url = self.url(environment, store)?;
         let database = store.database.clone().unwrap_or_default();
         let target = match store.engine {
-            Engine::MariaDb => DataTarget::MariaDb(
-                driver_mariadb::Target::new(url).map_err(|error| classify(error.is_transient(), &error))?,
-            ),
+            Engine::MariaDb => {
+                let target =
+                    driver_mariadb::Target::new(url).map_err(|error| classify(error.is_transient(), &error))?;
+                // Settings from before this was refused may still say so.
+                if let Some(why) = other_database(&target, &database) {
+                    return Err(TargetError::Unusable(format!("'{}': {why}", store.name)));
+                }
+                DataTarget::MariaDb(target)
+            }
             Engine::MongoDb => DataTarget::MongoDb(
                 driver_mongodb::Target::connect(&url, &database)
                     .await
@@ -85,6 +98,18 @@ impl Targets {
         let place = format!("data_stores.{}.url", store.name);
         Ok(self.open(environment, &place, &store.url)?.expose().to_owned().into())
     }
+}
+
+/// What is wrong where the settings and a MariaDB connection string name different databases: the dump, the migrations
+/// and what people are shown have to be about the same one.
+pub fn mismatch(url: &Secret, database: &str) -> Option<String> {
+    let target = driver_mariadb::Target::new(url.expose().to_owned().into()).ok()?;
+    other_database(&target, database)
+}
+
+fn other_database(target: &driver_mariadb::Target, database: &str) -> Option<String> {
+    let named = target.database();
+    (named != database).then(|| format!("the connection string names database '{named}', the settings '{database}'"))
 }
 
 fn classify(transient: bool, error: &dyn std::error::Error) -> TargetError {

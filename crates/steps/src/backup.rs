@@ -1,12 +1,14 @@
-//! Writes and verifies a backup of one data store.
+//! Writes and verifies a backup of one data store, or reads one again that the settings count as young enough.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use data_engine::BackupReport;
+use data_engine::{BackupReport, DataEngine};
 use domain::environment::Engine;
+use domain::ids::BackupId;
 use saga::{Probe, Step, StepContext, StepError};
+use serde_json::json;
 
 use crate::provider::Provider;
 
@@ -17,6 +19,20 @@ pub(crate) struct Backup {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) store: String,
     pub(crate) engine: Engine,
+}
+
+impl Backup {
+    /// A backup that is young enough, read again. One that another worker wrote on its own machine is no use here.
+    async fn fresh(&self, cx: &StepContext, engine: &DataEngine) -> Result<Option<BackupReport>, StepError> {
+        let Some(report) = self.provider.fresh_backup(cx.held().job, &self.store).await? else { return Ok(None) };
+        if let Err(error) = engine.verify_backup(&report).await {
+            let news = json!({ "backup": "not reused", "path": report.path, "reason": error.to_string() });
+            cx.progress(news).await?;
+            return Ok(None);
+        }
+        cx.progress(json!({ "backup": "reused", "path": report.path, "begun_at": report.begun_at })).await?;
+        Ok(Some(report))
+    }
 }
 
 #[async_trait]
@@ -30,8 +46,13 @@ impl Step for Backup {
             .await
             .map_err(|error| StepError::permanent(format!("{} cannot be made: {error}", directory.display())))?;
         let engine = self.provider.data_engine(job, &self.store).await?;
-        let report = engine.backup(&directory).await?;
-        self.provider.record_backup(cx.held(), cx.step(), &self.store, self.engine, &report).await?;
+        let report = match self.fresh(cx, &engine).await? {
+            Some(report) => report,
+            None => engine.backup(&directory).await?,
+        };
+        // A large backup is not made again because the control database was away when it was finished.
+        let (id, provider) = (BackupId::generate(), &self.provider);
+        cx.write_down(|| provider.record_backup(cx.held(), cx.step(), id, &self.store, self.engine, &report)).await?;
         Ok(report)
     }
 

@@ -9,7 +9,7 @@ use domain::plan::ServiceAt;
 use saga::{Probe, Step, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
-use crate::host::Host;
+use crate::host::{Host, Watched};
 use crate::http;
 use crate::provider::Provider;
 
@@ -43,7 +43,9 @@ impl Step for CheckHealth {
         let address = self.provider.address(cx.held().job, &self.at.host).await?;
         let url = http::url(&address, self.port, &self.path);
         let is_good = |status: u16| (200..300).contains(&status);
-        let answered = http::wait_for_answer(&host, &self.at.container, &url, self.within, is_good).await?;
+        let (container, service, provider) = (&self.at.container, &self.at.service, self.provider.as_ref());
+        let watched = Watched { container, service, provider };
+        let answered = http::wait_for_answer(&host, watched, &url, self.within, is_good).await?;
         Ok(HealthReport {
             healthy_at: Utc::now(),
             tries: answered.tries,

@@ -16,6 +16,12 @@ pub(crate) fn cache_error(store: &str, error: &driver_redis::Error) -> StepError
     StepError::new(kind, format!("{store}: {error}"))
 }
 
+/// A failed call to the gateway.
+pub(crate) fn gateway_error(error: &driver_gateway::Error) -> StepError {
+    let kind = if error.is_transient() { ErrorKind::Transient } else { ErrorKind::Permanent };
+    StepError::new(kind, error.to_string())
+}
+
 /// The world is not the one that was planned for.
 pub(crate) fn world_changed(message: impl Into<String>) -> StepError {
     StepError::new(ErrorKind::WorldChanged, message)

@@ -49,9 +49,7 @@ impl StepFactory for Factory {
             StepSpec::Preflight { preconditions } => erased(Preflight { provider, preconditions }),
             StepSpec::Backup { store, engine } => erased(Backup { provider, store, engine }),
             StepSpec::StopService { at } => erased(StopService { provider, at }),
-            StepSpec::MaintenanceOn { at, image, port } => {
-                erased(MaintenanceOn { provider, page: Page { at, image, port } })
-            }
+            StepSpec::MaintenanceOn { page } => erased(MaintenanceOn { provider, page: Page::at(page) }),
             StepSpec::MigrateDown { store, migrations, .. } => {
                 erased(Migrate { provider, store, direction: Direction::Down, migrations })
             }
@@ -59,12 +57,10 @@ impl StepFactory for Factory {
                 erased(Migrate { provider, store, direction: Direction::Up, migrations })
             }
             StepSpec::FlushCache { store, patterns } => erased(FlushCache { provider, store, patterns }),
-            StepSpec::MaintenanceOff { at, image, port } => {
-                erased(MaintenanceOff { provider, page: Page { at, image, port } })
-            }
+            StepSpec::MaintenanceOff { page } => erased(MaintenanceOff { provider, page: Page::at(page) }),
             StepSpec::ResumeService { at, stopped_by } => erased(ResumeService { provider, at, stopped_by }),
-            StepSpec::StartService { at, release, image, image_id, config_sha256: _ } => {
-                erased(StartService { provider, at, release, image, image_id })
+            StepSpec::StartService { at, release, image, image_id, config_sha256 } => {
+                erased(StartService { provider, at, release, image, image_id, config_sha256 })
             }
             StepSpec::CheckHealth { at, port, path, deadline_seconds } => {
                 let within = Duration::from_secs(deadline_seconds.into());

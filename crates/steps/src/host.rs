@@ -7,12 +7,23 @@ use saga::{StepContext, StepError};
 
 use crate::container::Container;
 use crate::error::{docker_error, world_changed};
+use crate::masks::Masks;
 use crate::provider::Provider;
 
 /// Log lines that go into an error.
 const LOG_LINES: u32 = 20;
 /// Of these lines, the last characters.
 const LOG_CHARACTERS: usize = 2_000;
+
+/// A container whose output goes into an error where it fails.
+#[derive(Clone, Copy)]
+pub(crate) struct Watched<'a> {
+    /// Its name or id.
+    pub(crate) container: &'a str,
+    /// The service whose secrets it knows.
+    pub(crate) service: &'a str,
+    pub(crate) provider: &'a dyn Provider,
+}
 
 /// An engine whose changes are each preceded by a look at the job's claim.
 pub(crate) struct Host<'a> {
@@ -96,10 +107,14 @@ impl<'a> Host<'a> {
         self.remove(container).await
     }
 
-    /// Its last output, for an error; what cannot be read is said instead.
-    pub(crate) async fn last_output(&self, container: &str) -> String {
-        let log = match self.engine.logs(container, LOG_LINES).await {
-            Ok(log) => log.trim_end().to_owned(),
+    /// Its last output without the secrets that it knows, for an error; what cannot be read is said instead.
+    pub(crate) async fn last_output(&self, watched: Watched<'_>) -> String {
+        let masks = match Masks::of(watched.provider, self.cx, watched.service).await {
+            Ok(masks) => masks,
+            Err(error) => return format!("its output is not shown, since its secrets cannot be told: {error}"),
+        };
+        let log = match self.engine.logs(watched.container, LOG_LINES).await {
+            Ok(log) => masks.hide(log.trim_end()),
             Err(error) => return format!("its output cannot be read: {error}"),
         };
         if log.is_empty() {

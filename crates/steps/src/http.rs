@@ -6,7 +6,7 @@ use reqwest::{Client, redirect};
 use saga::StepError;
 use tokio::time::Instant;
 
-use crate::host::Host;
+use crate::host::{Host, Watched};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
@@ -56,7 +56,7 @@ pub(crate) fn reason(error: reqwest::Error) -> String {
 /// is something else. An engine that is away is waited for. Ends as transient when the step is asked to stop.
 pub(crate) async fn wait_for_answer(
     host: &Host<'_>,
-    container: &str,
+    watched: Watched<'_>,
     url: &str,
     within: Duration,
     is_good: impl Fn(u16) -> bool,
@@ -71,16 +71,16 @@ pub(crate) async fn wait_for_answer(
         tries += 1;
         match client.get(url).timeout(limit).send().await.map(|answer| answer.status().as_u16()) {
             // Looked at after the answer, so that an answer counts only if the container was there for it.
-            Ok(status) if is_good(status) => match require_alive(host, container).await {
+            Ok(status) if is_good(status) => match require_alive(host, watched).await {
                 Ok(()) => return Ok(Answered { tries, waited: start.elapsed() }),
                 Err(error) => last = transient_message(error)?,
             },
             Ok(status) => {
-                check_alive(host, container).await?;
+                check_alive(host, watched).await?;
                 last = format!("it answered with status {status}");
             }
             Err(error) => {
-                check_alive(host, container).await?;
+                check_alive(host, watched).await?;
                 // A last try that was cut short says less than the one before it.
                 if !error.is_timeout() || limit == ANSWER_TIME || tries == 1 {
                     last = reason(error);
@@ -91,7 +91,7 @@ pub(crate) async fn wait_for_answer(
             return Err(StepError::permanent(format!(
                 "{url} gave no good answer within {} s ({tries} tries); at last: {last}; {}",
                 within.as_secs(),
-                host.last_output(container).await
+                host.last_output(watched).await
             )));
         }
         host.sleep(pause).await?;
@@ -99,22 +99,22 @@ pub(crate) async fn wait_for_answer(
     }
 }
 
-async fn require_alive(host: &Host<'_>, container: &str) -> Result<(), StepError> {
-    let Some(found) = host.inspect(container).await? else {
-        return Err(StepError::permanent(format!("container {container} is gone")));
+async fn require_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), StepError> {
+    let Some(found) = host.inspect(watched.container).await? else {
+        return Err(StepError::permanent(format!("container {} is gone", watched.container)));
     };
     match found.end() {
         None => Ok(()),
         Some(end) => {
-            let output = host.last_output(container).await;
+            let output = host.last_output(watched).await;
             Err(StepError::permanent(format!("container {} {end}; {output}", found.describe())))
         }
     }
 }
 
 /// As [`require_alive`], but an engine that does not answer says nothing about the container.
-async fn check_alive(host: &Host<'_>, container: &str) -> Result<(), StepError> {
-    match require_alive(host, container).await {
+async fn check_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), StepError> {
+    match require_alive(host, watched).await {
         Ok(()) => Ok(()),
         Err(error) => transient_message(error).map(drop),
     }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use data_engine::{DataEngine, Migrated, Scripts};
 use domain::ledger::{Direction, MigrationRef};
 use saga::{ErrorKind, Probe, Step, StepContext, StepError};
+use serde_json::json;
 
 use crate::provider::Provider;
 
@@ -54,7 +55,13 @@ impl Step for Migrate {
             }
             opened => opened?,
         };
-        engine.undo(cx, self.direction, &scripts).await
+        engine.undo(cx, self.direction, &scripts).await?;
+        if engine.is_untouched(cx).await? {
+            return Ok(());
+        }
+        // A migration that was broken off has no ledger row; this tells the next plan what we left.
+        let fingerprint = engine.fingerprint().await?;
+        cx.progress(json!({ "taken_back": { "store": self.store, "fingerprint": fingerprint } })).await
     }
 
     fn deadline(&self) -> Duration {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::plan::Precondition;
+use data_engine::{DataEngine, Space};
+use domain::environment::Engine;
+use domain::ledger::MigrationRef;
+use domain::plan::{DiskAt, Precondition};
 use futures::future::try_join_all;
-use saga::{Probe, Step, StepContext, StepError};
+use saga::{ErrorKind, Probe, Step, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
-use crate::error::world_changed;
+use crate::error::{cache_error, world_changed};
 use crate::host::Host;
 use crate::provider::Provider;
 
@@ -27,8 +30,12 @@ pub(crate) struct Preflight {
 pub(crate) struct Found {
     /// Hosts by name.
     hosts: BTreeMap<String, FoundHost>,
+    /// Image ids (digests) by host and reference.
+    images: BTreeMap<String, BTreeMap<String, String>>,
     /// Server versions of data stores, by name.
     stores: BTreeMap<String, String>,
+    /// Space by place.
+    space: BTreeMap<String, FoundSpace>,
 }
 
 /// A container host.
@@ -42,6 +49,22 @@ pub(crate) struct FoundHost {
     disk_available: Option<u64>,
 }
 
+/// Space that the plan needs and there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FoundSpace {
+    /// Estimate, bytes.
+    needed: u64,
+    /// Bytes; none where that cannot be told.
+    available: Option<u64>,
+}
+
+/// A database: its version, sizes and free space.
+struct FoundDatabase {
+    engine: DataEngine,
+    version: String,
+    space: Space,
+}
+
 impl Preflight {
     async fn host(&self, cx: &StepContext, name: &str) -> Result<(String, FoundHost), StepError> {
         let host = Host::open(self.provider.as_ref(), cx, name).await?;
@@ -51,13 +74,26 @@ impl Preflight {
         Ok((name.to_owned(), FoundHost { docker: version.server, api: version.api, disk_available }))
     }
 
-    async fn store(&self, cx: &StepContext, name: &str) -> Result<(String, String), StepError> {
+    async fn database(&self, cx: &StepContext, name: &str) -> Result<(String, FoundDatabase), StepError> {
         let engine = self.provider.data_engine(cx.held().job, name).await?;
-        Ok((name.to_owned(), engine.server_version().await?))
+        let version = engine.server_version().await?;
+        let space = if self.needs_space(name) { engine.space().await? } else { Space::default() };
+        Ok((name.to_owned(), FoundDatabase { engine, version, space }))
+    }
+
+    async fn cache(&self, cx: &StepContext, name: &str) -> Result<(String, String), StepError> {
+        let cache = self.provider.cache(cx.held().job, name).await?;
+        let version = cache.server_version().await.map_err(|error| cache_error(name, &error))?;
+        Ok((name.to_owned(), version))
     }
 
     /// What differs from the precondition, for people.
-    async fn difference(&self, cx: &StepContext, condition: &Precondition) -> Result<Option<String>, StepError> {
+    async fn difference(
+        &self,
+        cx: &StepContext,
+        databases: &BTreeMap<String, FoundDatabase>,
+        condition: &Precondition,
+    ) -> Result<Option<String>, StepError> {
         match condition {
             Precondition::Image { host, reference, image_id } => {
                 let found = Host::open(self.provider.as_ref(), cx, host).await?.image(reference).await?;
@@ -71,29 +107,132 @@ impl Preflight {
                 Ok(differs(&what, image_id.as_deref(), found))
             }
             Precondition::Ledger { store, applied, .. } => {
-                let found = self.provider.data_engine(cx.held().job, store).await?.applied().await?;
-                let (planned, found) = (list(applied), list(&found));
+                let Some(database) = databases.get(store) else { return Ok(None) };
+                let (planned, found) = (list(applied), list(&database.engine.applied().await?));
                 Ok(differs(&format!("the ledger of {store}"), Some(&planned), Some(&found)))
             }
+            Precondition::Schema { store, fingerprint, .. } => {
+                let Some(database) = databases.get(store) else { return Ok(None) };
+                let found = database.engine.fingerprint().await?;
+                Ok(differs(&format!("the schema of {store}"), Some(fingerprint), Some(&found)))
+            }
+            Precondition::Scripts { store, migrations, .. } => {
+                told(self.scripts(migrations).await.map_err(|error| in_store(store, error)))
+            }
+            Precondition::Configuration { service, release, config_sha256 } => {
+                let config = self.provider.config(cx.held().job, *release, service, config_sha256).await;
+                // The current settings have to open too: they are what the container starts with.
+                let service = self.provider.service(cx.held().job, service).await;
+                told(config.and(service))
+            }
+            // Whether it answers and how much is free was asked with the servers.
+            Precondition::Cache { .. } | Precondition::Disk { .. } => Ok(None),
         }
+    }
+
+    /// Fails unless both scripts of each migration are stored as they were planned.
+    async fn scripts(&self, migrations: &[MigrationRef]) -> Result<(), StepError> {
+        let stored = self.provider.scripts(migrations).await?;
+        let is_planned = stored.iter().map(|scripts| &scripts.reference).eq(migrations);
+        if is_planned { Ok(()) } else { Err(world_changed("the stored scripts are not those that were planned")) }
+    }
+
+    async fn space(
+        &self,
+        cx: &StepContext,
+        hosts: &BTreeMap<String, FoundHost>,
+        databases: &BTreeMap<String, FoundDatabase>,
+    ) -> Result<(BTreeMap<String, FoundSpace>, Vec<String>), StepError> {
+        let sizes = databases.iter().map(|(name, found)| (name.clone(), found.space.sizes.clone())).collect();
+        let (mut space, mut lacks) = (BTreeMap::new(), Vec::new());
+        for disk in self.disks() {
+            let available = match disk {
+                DiskAt::Host { host } => hosts.get(host).and_then(|host| host.disk_available),
+                DiskAt::Server { store, .. } => databases.get(store).and_then(|found| found.space.available),
+                DiskAt::Backups { stores } => match stores.first() {
+                    None => None,
+                    // They have one parent.
+                    Some(store) => {
+                        let directory = self.provider.backup_directory(cx.held().job, store).await?;
+                        data_engine::available_bytes(&directory).await
+                    }
+                },
+            };
+            if let Some(lack) = available.and_then(|available| disk.shortage(&sizes, available)) {
+                lacks.push(format!("there is too little space on {disk}: {lack}"));
+            }
+            space.insert(disk.to_string(), FoundSpace { needed: disk.needed(&sizes), available });
+        }
+        Ok((space, lacks))
+    }
+
+    fn disks(&self) -> impl Iterator<Item = &DiskAt> {
+        self.preconditions.iter().filter_map(|condition| match condition {
+            Precondition::Disk { disk } => Some(disk),
+            _ => None,
+        })
+    }
+
+    fn needs_space(&self, name: &str) -> bool {
+        self.disks().any(|disk| match disk {
+            DiskAt::Host { .. } => false,
+            DiskAt::Server { store, .. } => store == name,
+            DiskAt::Backups { stores } => stores.iter().any(|store| store == name),
+        })
     }
 
     fn hosts(&self) -> BTreeSet<&str> {
         let hosts = self.preconditions.iter().filter_map(|condition| match condition {
-            Precondition::Image { host, .. } => Some(host.as_str()),
+            Precondition::Image { host, .. } | Precondition::Disk { disk: DiskAt::Host { host } } => {
+                Some(host.as_str())
+            }
             Precondition::Container { at, .. } => Some(at.host.as_str()),
-            Precondition::Ledger { .. } => None,
+            _ => None,
         });
         hosts.collect()
     }
 
-    fn stores(&self) -> BTreeSet<&str> {
+    fn databases(&self) -> BTreeSet<&str> {
         let stores = self.preconditions.iter().filter_map(|condition| match condition {
-            Precondition::Ledger { store, .. } => Some(store.as_str()),
-            Precondition::Image { .. } | Precondition::Container { .. } => None,
+            Precondition::Ledger { store, engine, .. } | Precondition::Schema { store, engine, .. } => {
+                (*engine != Engine::Redis).then_some(store.as_str())
+            }
+            _ => None,
         });
         stores.collect()
     }
+
+    fn caches(&self) -> BTreeSet<&str> {
+        let caches = self.preconditions.iter().filter_map(|condition| match condition {
+            Precondition::Cache { store } => Some(store.as_str()),
+            _ => None,
+        });
+        caches.collect()
+    }
+
+    fn images(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut images: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for condition in &self.preconditions {
+            if let Precondition::Image { host, reference, image_id } = condition {
+                images.entry(host.clone()).or_default().insert(reference.clone(), image_id.clone());
+            }
+        }
+        images
+    }
+}
+
+/// What no repeat would mend is a difference like any other, told with the rest.
+fn told<T>(outcome: Result<T, StepError>) -> Result<Option<String>, StepError> {
+    match outcome {
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind, ErrorKind::WorldChanged | ErrorKind::Permanent) => Ok(Some(error.message)),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_store(store: &str, mut error: StepError) -> StepError {
+    error.message = format!("{store}: {}", error.message);
+    error
 }
 
 fn differs(what: &str, planned: Option<&str>, found: Option<&str>) -> Option<String> {
@@ -115,14 +254,21 @@ impl Step for Preflight {
 
     async fn run(&self, cx: &StepContext) -> Result<Found, StepError> {
         let hosts = try_join_all(self.hosts().into_iter().map(|host| self.host(cx, host)));
-        let stores = try_join_all(self.stores().into_iter().map(|store| self.store(cx, store)));
-        let differences = try_join_all(self.preconditions.iter().map(|condition| self.difference(cx, condition)));
-        let (hosts, stores, differences) = futures::try_join!(hosts, stores, differences)?;
-        let differences: Vec<String> = differences.into_iter().flatten().collect();
+        let databases = try_join_all(self.databases().into_iter().map(|store| self.database(cx, store)));
+        let caches = try_join_all(self.caches().into_iter().map(|store| self.cache(cx, store)));
+        let (hosts, databases, caches) = futures::try_join!(hosts, databases, caches)?;
+        let (hosts, databases) = (hosts.into_iter().collect(), databases.into_iter().collect());
+        let differences = self.preconditions.iter().map(|condition| self.difference(cx, &databases, condition));
+        let differences: Vec<String> = try_join_all(differences).await?.into_iter().flatten().collect();
         if !differences.is_empty() {
             return Err(world_changed(differences.join("; ")).with_hint("backout status"));
         }
-        Ok(Found { hosts: hosts.into_iter().collect(), stores: stores.into_iter().collect() })
+        let (space, lacks) = self.space(cx, &hosts, &databases).await?;
+        if !lacks.is_empty() {
+            return Err(StepError::permanent(lacks.join("; ")).with_hint("df -h"));
+        }
+        let versions = databases.into_iter().map(|(name, found)| (name, found.version));
+        Ok(Found { hosts, images: self.images(), stores: versions.chain(caches).collect(), space })
     }
 
     async fn probe(&self, _cx: &StepContext) -> Result<Probe<Found>, StepError> {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use domain::environment::{Engine, Service, VerificationProbe};
-use domain::ids::{JobId, ReleaseId};
+use domain::ids::{BackupId, JobId, ReleaseId};
 use domain::ledger::MigrationRef;
-use saga::{Held, StepError};
+use saga::{Held, JournalError, StepError};
 use secrecy::SecretString;
 
 /// A service of an environment with its current settings opened.
@@ -41,13 +41,18 @@ pub trait Provider: Send + Sync + 'static {
     /// A service of the job's environment.
     async fn service(&self, job: JobId, service: &str) -> Result<OpenService, StepError>;
 
-    /// The configuration that a release pins for a service, opened; empty where it pins none.
+    /// The configuration that a release pins for a service, opened; empty where it pins none. Where its keyed hash is
+    /// not the one that was planned with, the error is of the kind `WorldChanged`.
     async fn config(
         &self,
         job: JobId,
         release: ReleaseId,
         service: &str,
+        config_sha256: &str,
     ) -> Result<BTreeMap<String, SecretString>, StepError>;
+
+    /// Every secret that a service knows, of whichever release, so that its output can be shown without them.
+    async fn secrets(&self, job: JobId, service: &str) -> Result<Vec<SecretString>, StepError>;
 
     /// The verification probes of the job's environment.
     async fn probes(&self, job: JobId) -> Result<Vec<VerificationProbe>, StepError>;
@@ -58,16 +63,21 @@ pub trait Provider: Send + Sync + 'static {
     /// What the maintenance page tells its readers.
     async fn maintenance_reason(&self, job: JobId) -> Result<String, StepError>;
 
-    /// Writes a finished backup down.
+    /// Writes a finished backup down. Writing the same one twice counts once.
     async fn record_backup(
         &self,
         held: &Held,
         step: u32,
+        id: BackupId,
         store: &str,
         engine: Engine,
         report: &data_engine::BackupReport,
-    ) -> Result<(), StepError>;
+    ) -> Result<(), JournalError>;
 
     /// The directory that a data store's backups go to.
     async fn backup_directory(&self, job: JobId, store: &str) -> Result<PathBuf, StepError>;
+
+    /// A recorded backup of a data store that is young enough, by the environment's settings, to count as made before
+    /// this change; none where there is none.
+    async fn fresh_backup(&self, job: JobId, store: &str) -> Result<Option<data_engine::BackupReport>, StepError>;
 }

@@ -29,6 +29,7 @@ pub(crate) struct StartService {
     pub(crate) release: ReleaseId,
     pub(crate) image: String,
     pub(crate) image_id: String,
+    pub(crate) config_sha256: String,
 }
 
 /// The container that was started.
@@ -84,7 +85,7 @@ impl StartService {
             release: self.release,
             image: self.image.clone(),
             service: self.provider.service(job, &self.at.service).await?,
-            pinned: self.provider.config(job, self.release, &self.at.service).await?,
+            pinned: self.provider.config(job, self.release, &self.at.service, &self.config_sha256).await?,
         };
         let Some(retired) = retired::find(host, &self.at.container, job).await? else {
             return Ok(wanted.fresh());

@@ -1,5 +1,6 @@
 //! Asks the verification probes of the environment: this is what decides whether the target is good.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::http;
+use crate::masks::{Masks, shortened};
 use crate::provider::Provider;
 
 /// How long a probe that was not answered, or answered "not now", is asked again.
@@ -25,6 +27,8 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LONGEST_ANSWER: Duration = Duration::from_secs(40);
 /// The largest answer in which a version is looked for.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// Characters of a probe's failure that go into the error; it may quote an answer.
+const SHOWN: usize = 500;
 /// "Not now": gateway and overload answers of something in front that has yet to notice the new container.
 const NOT_NOW: [u16; 4] = [429, 502, 503, 504];
 
@@ -86,6 +90,26 @@ impl Verify {
             questions.push(Question { probe: probe.clone(), method: method.clone(), host, url });
         }
         Ok(questions)
+    }
+
+    /// What services answered, without the secrets that they know.
+    async fn masked(&self, cx: &StepContext, probes: &[VerificationProbe], mut failures: Vec<String>) -> Vec<String> {
+        if failures.is_empty() {
+            return failures;
+        }
+        let services: BTreeSet<&str> = probes.iter().map(|probe| probe.service.as_str()).collect();
+        for service in services {
+            match Masks::of(self.provider.as_ref(), cx, service).await {
+                Ok(masks) => failures = failures.iter().map(|failure| masks.hide(failure)).collect(),
+                Err(error) => {
+                    let why =
+                        format!("the answers are not shown, since the secrets of {service} cannot be told: {error}");
+                    return vec![why; failures.len()];
+                }
+            }
+        }
+        // Cut last: half a secret would not be recognised.
+        failures.iter().map(|failure| shortened(failure, SHOWN)).collect()
     }
 
     /// Asks until the answer is good, or bad for good, or [`PATIENCE`] is over.
@@ -170,6 +194,7 @@ impl Step for Verify {
                 Err(failure) => failures.push(failure),
             }
         }
+        let failures = self.masked(cx, &probes, failures).await;
         if failures.is_empty() {
             return Ok(Verified { probes: answers });
         }

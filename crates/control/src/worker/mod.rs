@@ -194,16 +194,23 @@ async fn claim(runner: Runner, worker: WorkerId) {
             () = runner.stop.cancelled() => return,
         };
         let Ok(permit) = permit else { return };
-        match runner.control.database().claim(worker, 1).await {
-            Ok(claimed) => {
-                if let Some(held) = claimed.into_iter().next() {
+        let mut permits = vec![permit];
+        // One transaction fills every free slot.
+        while let Ok(free) = Arc::clone(&runner.slots).try_acquire_owned() {
+            permits.push(free);
+        }
+        let free = u32::try_from(permits.len()).unwrap_or(u32::MAX);
+        match runner.control.database().claim(worker, free).await {
+            Ok(claimed) if !claimed.is_empty() => {
+                for (held, permit) in claimed.into_iter().zip(permits) {
                     runner.spawn(held, permit);
-                    continue;
                 }
+                continue;
             }
+            Ok(_) => {}
             Err(error) => tracing::warn!(%error, "jobs could not be claimed"),
         }
-        drop(permit);
+        drop(permits);
         tokio::select! {
             () = runner.control.wake().wait_for_queue(POLL) => {}
             () = runner.stop.cancelled() => return,

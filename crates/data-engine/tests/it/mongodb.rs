@@ -38,6 +38,16 @@ async fn fields_that_a_down_takes_away_come_back_with_the_next_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_the_application_made_meanwhile_does_not_keep_a_migration_from_being_taken_back() {
+    let base = articles().await;
+    base.insert("sessions", json!([{ "_id": "s1" }])).await;
+    let metadata = [example("mongodb", METADATA, "js")];
+    base.jobs.run(Direction::Down, &metadata).await;
+    assert_eq!(base.jobs.engine.applied().await.unwrap(), ["20250105001"]);
+    assert_eq!(base.documents("sessions").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_collection_comes_back_in_place_of_the_seeds_of_the_script() {
     let base = Base::new().await;
     let categories = [example("mongodb", CATEGORIES, "js")];

@@ -7,8 +7,9 @@ use super::facts::Facts;
 use super::layout::Steps;
 use super::schema::{SchemaDecision, decide};
 use super::step_spec::StepSpec;
-use super::{FORMAT, Plan, PlannedRelease, PlannedStep, SchemaChange, difference, problems};
+use super::{FORMAT, Plan, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems};
 use crate::deployment::DeploymentKind;
+use crate::finding::Finding;
 use crate::ids::DeploymentId;
 
 /// Builds the plan that takes the environment from what it runs to the target.
@@ -17,22 +18,32 @@ use crate::ids::DeploymentId;
 pub fn build(facts: &Facts) -> Plan {
     let mut findings = Vec::new();
     let mut schema = SchemaDecision::default();
-    let (steps, pivot) = match facts.kind {
+    let (mut steps, pivot) = match facts.kind {
         DeploymentKind::Deploy | DeploymentKind::Rollback => {
             problems::of_target(facts, &mut findings);
+            problems::of_gateway(facts, &mut findings);
             problems::of_stores(facts, &mut findings);
             schema = decide(facts, &mut findings);
+            disk::of_disks(facts, &schema, &mut findings);
             problems::of_hosts(facts, schema.needs_window, &mut findings);
             Steps::new(facts).change_release(&schema, &mut findings)
         }
         DeploymentKind::MaintenanceOn => {
             problems::of_page(facts, &mut findings);
+            problems::of_gateway(facts, &mut findings);
             problems::of_hosts(facts, true, &mut findings);
             Steps::new(facts).close()
         }
         // Whatever is in the way of opening again, a person has to see it from the steps themselves.
         DeploymentKind::MaintenanceOff => Steps::new(facts).reopen(),
     };
+    preconditions::add(facts, &schema, &mut steps);
+    let target = facts.target.version.to_string();
+    let about = [("application", &facts.application), ("environment", &facts.environment), ("version", &target)];
+    let mut findings: Vec<Finding> = findings
+        .into_iter()
+        .map(|finding| about.iter().fold(finding, |finding, (name, value)| finding.about(name, value)))
+        .collect();
     findings.sort_by(|a, b| (a.severity, a.code, &a.params).cmp(&(b.severity, b.code, &b.params)));
 
     let mut layers = difference::between(facts.current.as_ref().map(|current| &current.release), &facts.target);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::StepSpec;
 use crate::Version;
 use crate::deployment::{DeploymentKind, SchemaMode};
 use crate::environment::{Engine, EnvironmentSpec};
@@ -34,10 +35,43 @@ pub struct Facts {
     pub containers: Vec<ContainerFacts>,
     /// The data stores, by name.
     pub stores: BTreeMap<String, StoreFacts>,
-    /// The job that switched the maintenance page on for a person, if it is on.
-    pub maintenance: Option<JobId>,
+    /// What the gateway answered, where the settings name one.
+    pub gateway: Option<GatewayState>,
+    /// What was closed for a person, if the maintenance page is on.
+    pub maintenance: Option<MaintenanceFacts>,
+    /// What may still be written where the plan writes, as far as that can be told.
+    pub disks: DiskFacts,
     /// Typical duration of past steps by name, milliseconds.
     pub durations: BTreeMap<String, u64>,
+}
+
+/// Free space, bytes.
+#[derive(Debug, Clone, Default)]
+pub struct DiskFacts {
+    /// Where backups go, on the machine that made the plan.
+    pub backups: Option<u64>,
+    /// Where container engines keep their data, by host.
+    pub hosts: BTreeMap<String, u64>,
+    /// Where database servers keep their data, by data store.
+    pub servers: BTreeMap<String, u64>,
+}
+
+/// Whether the gateway will show the page of this environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayState {
+    /// It answers for this environment.
+    Ready,
+    /// It does not answer, or not for this environment: why.
+    NotReady(String),
+}
+
+/// A maintenance page that a person switched on.
+#[derive(Debug, Clone)]
+pub struct MaintenanceFacts {
+    /// The job that did it.
+    pub job: JobId,
+    /// The steps of that job, which tell what it closed; the settings may have changed since.
+    pub steps: Vec<StepSpec>,
 }
 
 /// The current deployment.
@@ -182,6 +216,12 @@ pub struct StoreFacts {
     pub applied: Result<Vec<String>, String>,
     /// Fingerprint of its schema.
     pub fingerprint: Option<String>,
+    /// Fingerprint that its schema had when Backout last changed it; none where it never did.
+    pub left_as: Option<String>,
+    /// The scripts that our ledger names as applied last, by version.
+    pub recorded: BTreeMap<String, MigrationFacts>,
+    /// Bytes of its tables or collections by name; empty where that cannot be told.
+    pub sizes: BTreeMap<String, u64>,
     /// Every migration that any release registered for it, by version.
     pub known: BTreeMap<String, MigrationFacts>,
     /// Data put aside earlier and not yet brought back: migration version to the objects.

@@ -3,7 +3,7 @@
 use super::PlannedStep;
 use super::facts::{ContainerState, Facts, ImageState};
 use super::schema::{SchemaDecision, StoreMove};
-use super::step_spec::{Precondition, ServiceAt, StepSpec};
+use super::step_spec::{PageAt, Precondition, ServiceAt, StepSpec};
 use crate::environment::{Engine, Service};
 use crate::finding::{Code, Finding};
 use crate::ledger::{Direction, MigrationRef};
@@ -29,7 +29,8 @@ impl<'a> Steps<'a> {
     }
 
     /// Preflight, backups, then either migrations while the old version serves, or a window in which no
-    /// version runs: stop, page, migrations, page off; then start, health, verification, clean-up.
+    /// version runs: stop, page, migrations, page off; then start, health, verification, clean-up. A gateway shows
+    /// its page from before the stop until after the verification.
     pub(super) fn change_release(
         mut self,
         schema: &SchemaDecision,
@@ -51,6 +52,11 @@ impl<'a> Steps<'a> {
             let online = self.migrate(&schema.moves, &before_stop);
             before_stop.extend(online);
         }
+        // The gateway's page stands before anything stops, so that nobody meets a closed port.
+        let gateway = facts.spec.gateway.as_ref().map(|gateway| PageAt::Gateway { gateway: gateway.clone() });
+        if let Some(page) = &gateway {
+            before_stop.push(self.add(StepSpec::MaintenanceOn { page: page.clone() }, &before_stop.clone()));
+        }
         let retired: Vec<&Place> = places.iter().filter(|place| place.exists).collect();
         let stops: Vec<(&Place, u32)> = retired
             .iter()
@@ -60,102 +66,119 @@ impl<'a> Steps<'a> {
         let mut pages = Vec::new();
         if schema.needs_window {
             findings.push(Finding::new(Code::MaintenanceWindow, [("environment", &facts.environment)]));
-            if let Some(page) = &facts.spec.maintenance {
-                for (place, stop) in &stops {
-                    let spec = StepSpec::MaintenanceOn {
-                        at: place.at.clone(),
-                        image: page.image.clone(),
-                        port: place.service.port,
-                    };
-                    pages.push((*place, page, self.add(spec, &[*stop])));
+            for (place, stop) in &stops {
+                if let Some(page) = self.page_container(place) {
+                    pages.push((page.clone(), self.add(StepSpec::MaintenanceOn { page }, &[*stop])));
                 }
             }
-            let behind_pages: Vec<u32> =
-                before_start.iter().copied().chain(pages.iter().map(|(_, _, id)| *id)).collect();
+            let behind_pages: Vec<u32> = before_start.iter().copied().chain(pages.iter().map(|(_, id)| *id)).collect();
             before_start.extend(self.migrate(&schema.moves, &behind_pages));
         }
         before_start.extend(self.flush(&stops));
-        for (place, page, on) in &pages {
-            let spec =
-                StepSpec::MaintenanceOff { at: place.at.clone(), image: page.image.clone(), port: place.service.port };
-            let after: Vec<u32> = before_start.iter().copied().chain([*on]).collect();
-            let off = self.add(spec, &after);
+        for (page, on) in pages {
+            let after: Vec<u32> = before_start.iter().copied().chain([on]).collect();
+            let off = self.add(StepSpec::MaintenanceOff { page }, &after);
             before_start.push(off);
         }
         let mut healthy = Vec::new();
         for place in &places {
             if let Some(start) = self.start(place, &before_start) {
-                healthy.push(self.add(
-                    StepSpec::CheckHealth {
-                        at: place.at.clone(),
-                        port: place.service.port,
-                        path: place.service.health.path.clone(),
-                        deadline_seconds: place.service.health.deadline_seconds,
-                    },
-                    &[start],
-                ));
+                healthy.push(self.check_health(place.at.clone(), place.service, &[start]));
             }
         }
-        if !facts.spec.probes.is_empty() && !places.is_empty() {
-            findings.push(Finding::new(Code::TrafficBeforeVerification, [("environment", &facts.environment)]));
-        }
-        let verify = self.add(
-            StepSpec::Verify {
-                version: facts.target.version.clone(),
-                from_deployment: facts.current.as_ref().map(|current| current.deployment),
-            },
-            if healthy.is_empty() { &before_start } else { &healthy },
-        );
+        let verify = self.add(verify(facts), if healthy.is_empty() { &before_start } else { &healthy });
+        // The pivot is the first traffic that is meant for the target.
+        let pivot = if let Some(page) = gateway {
+            self.add(StepSpec::MaintenanceOff { page }, &[verify])
+        } else {
+            if !facts.spec.probes.is_empty() && !places.is_empty() {
+                findings.push(Finding::new(Code::TrafficBeforeVerification, [("environment", &facts.environment)]));
+            }
+            verify
+        };
         let retired = retired.iter().map(|place| place.at.clone()).collect();
-        self.add(StepSpec::Finish { retired }, &[verify]);
-        (self.steps, verify)
+        self.add(StepSpec::Finish { retired }, &[pivot]);
+        (self.steps, pivot)
     }
 
-    /// Stops every service and shows the page in its place.
+    /// Shows the page: the gateway's, in front of services that go on running, or else one in the place of each
+    /// service, which is stopped.
     pub(super) fn close(mut self) -> (Vec<PlannedStep>, u32) {
         let facts = self.facts;
         let places = places(facts);
-        let mut last = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
-        let preflight = last;
-        for place in places.iter().filter(|place| place.exists) {
-            let stop = self.add(StepSpec::StopService { at: place.at.clone() }, &[preflight]);
-            if let Some(page) = &facts.spec.maintenance {
-                let spec = StepSpec::MaintenanceOn {
-                    at: place.at.clone(),
-                    image: page.image.clone(),
-                    port: place.service.port,
-                };
-                last = self.add(spec, &[stop]);
+        let preflight = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
+        let mut closed = Vec::new();
+        if let Some(gateway) = &facts.spec.gateway {
+            let page = PageAt::Gateway { gateway: gateway.clone() };
+            closed.push(self.add(StepSpec::MaintenanceOn { page }, &[preflight]));
+        } else {
+            for place in places.iter().filter(|place| place.exists) {
+                let stop = self.add(StepSpec::StopService { at: place.at.clone() }, &[preflight]);
+                closed.push(match self.page_container(place) {
+                    Some(page) => self.add(StepSpec::MaintenanceOn { page }, &[stop]),
+                    None => stop,
+                });
             }
         }
-        (self.steps, last)
+        // Nothing is kept aside by name here: the step only joins the branches, so that all of them are closed.
+        let pivot = self.add(StepSpec::Finish { retired: Vec::new() }, &closed);
+        (self.steps, pivot)
     }
 
-    /// Takes the page away and starts what was stopped, as it was.
+    /// Takes away the pages and starts the containers that the closing job's own plan names, as they were: the
+    /// settings may have changed since.
     pub(super) fn reopen(mut self) -> (Vec<PlannedStep>, u32) {
         let facts = self.facts;
-        let mut healthy = Vec::new();
-        if let (Some(stopped_by), Some(page)) = (facts.maintenance, &facts.spec.maintenance) {
-            for place in places(facts) {
-                let at = place.at;
-                let (image, port) = (page.image.clone(), place.service.port);
-                let off = self.add(StepSpec::MaintenanceOff { at: at.clone(), image, port }, &[]);
-                let resume = self.add(StepSpec::ResumeService { at: at.clone(), stopped_by }, &[off]);
-                healthy.push(self.check_health(at, place.service, resume));
+        let (mut gateways, mut resumed, mut healthy) = (Vec::new(), Vec::new(), Vec::new());
+        let closed = facts.maintenance.iter().flat_map(|maintenance| &maintenance.steps);
+        let mut off = Vec::new();
+        for spec in closed.clone() {
+            match spec {
+                StepSpec::MaintenanceOn { page: page @ PageAt::Container { at, .. } } => {
+                    off.push((at, self.add(StepSpec::MaintenanceOff { page: page.clone() }, &[])));
+                }
+                StepSpec::MaintenanceOn { page: page @ PageAt::Gateway { .. } } => gateways.push(page.clone()),
+                _ => {}
             }
         }
-        let verify = self.add(verify(facts), &healthy);
-        (self.steps, verify)
+        let stopped_by = facts.maintenance.as_ref().map(|maintenance| maintenance.job);
+        for spec in closed {
+            if let (StepSpec::StopService { at }, Some(stopped_by)) = (spec, stopped_by) {
+                let freed: Vec<u32> = off.iter().filter(|(page, _)| *page == at).map(|(_, id)| *id).collect();
+                resumed.push((at, self.add(StepSpec::ResumeService { at: at.clone(), stopped_by }, &freed)));
+            }
+        }
+        for place in places(facts) {
+            match resumed.iter().find(|(at, _)| **at == place.at) {
+                Some((_, resume)) => healthy.push(self.check_health(place.at, place.service, &[*resume])),
+                // Behind the gateway's page it went on running.
+                None if !gateways.is_empty() => healthy.push(self.check_health(place.at, place.service, &[])),
+                None => {}
+            }
+        }
+        healthy.extend(resumed.iter().map(|(_, resume)| *resume));
+        let mut pivot = self.add(verify(facts), &healthy);
+        for page in gateways {
+            pivot = self.add(StepSpec::MaintenanceOff { page }, &[pivot]);
+        }
+        (self.steps, pivot)
     }
 
-    fn check_health(&mut self, at: ServiceAt, service: &Service, after: u32) -> u32 {
+    /// The page that takes a service's place where no gateway shows it.
+    fn page_container(&self, place: &Place<'_>) -> Option<PageAt> {
+        let spec = &self.facts.spec;
+        let page = spec.maintenance.as_ref().filter(|_| spec.gateway.is_none())?;
+        Some(PageAt::Container { at: place.at.clone(), image: page.image.clone(), port: place.service.port })
+    }
+
+    fn check_health(&mut self, at: ServiceAt, service: &Service, after: &[u32]) -> u32 {
         let spec = StepSpec::CheckHealth {
             at,
             port: service.port,
             path: service.health.path.clone(),
             deadline_seconds: service.health.deadline_seconds,
         };
-        self.add(spec, &[after])
+        self.add(spec, after)
     }
 
     /// One step a data store and direction; downs of a store come before its ups, stores go side by side.

@@ -2,19 +2,23 @@
 
 mod build;
 mod difference;
+mod disk;
 mod facts;
 mod layout;
+mod preconditions;
 mod problems;
 mod schema;
+mod scripts;
 mod step_spec;
 
 pub use build::build;
-pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaChange};
+pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaChange, between_releases};
+pub use disk::{DiskAt, Shortage};
 pub use facts::{
-    ContainerFacts, ContainerState, CurrentFacts, Facts, ImageFacts, ImageState, MigrationFacts, ReleaseFacts,
-    SchemaFacts, ScriptFacts, ScriptRefusal, StoreFacts,
+    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
+    MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal, StoreFacts,
 };
-pub use step_spec::{Precondition, ServiceAt, StepSpec};
+pub use step_spec::{PageAt, Precondition, ServiceAt, StepSpec};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -2,13 +2,21 @@
 
 use semver::VersionReq;
 
-use super::facts::{ContainerState, Facts, ImageState};
+use super::facts::{ContainerState, Facts, GatewayState, ImageState};
 use crate::finding::{Code, Finding};
 
 /// There is no page to show.
 pub(super) fn of_page(facts: &Facts, findings: &mut Vec<Finding>) {
-    if facts.spec.maintenance.is_none() {
+    if facts.spec.maintenance.is_none() && facts.spec.gateway.is_none() {
         findings.push(Finding::new(Code::MaintenancePageUnset, [("environment", &facts.environment)]));
+    }
+}
+
+/// The gateway would not show the page.
+pub(super) fn of_gateway(facts: &Facts, findings: &mut Vec<Finding>) {
+    if let (Some(gateway), Some(GatewayState::NotReady(reason))) = (&facts.spec.gateway, &facts.gateway) {
+        let params = [("url", gateway.url.as_str()), ("reason", reason), ("environment", &facts.environment)];
+        findings.push(Finding::new(Code::GatewayNotReady, params));
     }
 }
 
@@ -50,8 +58,8 @@ pub(super) fn of_hosts(facts: &Facts, needs_window: bool, findings: &mut Vec<Fin
             ImageState::Unreachable(reason) => unreachable(&image.host, reason),
             ImageState::Absent => {
                 let page = facts.spec.maintenance.as_ref().is_some_and(|page| page.image == image.reference);
-                // A plan without a window shows no page.
-                if !page || needs_window {
+                // A plan without a window shows no page, and a gateway needs no image for its own.
+                if !page || (needs_window && facts.spec.gateway.is_none()) {
                     let code = if page { Code::MaintenanceImageMissing } else { Code::ImageMissing };
                     later.push(Finding::new(code, [("image", &image.reference), ("host", &image.host)]));
                 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{ContainerState, Facts, MigrationFacts, SchemaFacts, ScriptFacts, StoreFacts};
+use super::facts::{ContainerState, Facts, MigrationFacts, SchemaFacts, StoreFacts};
+use super::scripts::examine;
 use crate::deployment::SchemaMode;
 use crate::environment::Engine;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::ledger::Direction;
 
 /// What happens to the schemas of all data stores.
@@ -14,6 +15,15 @@ pub(super) struct SchemaDecision {
     pub(super) moves: Vec<StoreMove>,
     /// Whether writers have to be stopped while migrations run.
     pub(super) needs_window: bool,
+}
+
+impl SchemaDecision {
+    /// The data stores whose migrations run.
+    pub(super) fn stores(&self) -> Vec<&str> {
+        let mut stores: Vec<&str> = self.moves.iter().map(|change| change.store.as_str()).collect();
+        stores.dedup();
+        stores
+    }
 }
 
 /// The migrations of one data store, in the order in which they run.
@@ -29,13 +39,13 @@ pub(super) struct StoreMove {
 ///
 /// Downs are decided for the environment as a whole: where the target cannot run on one store's newer
 /// schema, every store goes back to the schema that the target was released with, because that
-/// combination is the one that was tested.
+/// combination is the one that was tested. That goes for data stores too that only the current release uses.
 pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecision {
-    let stores: Vec<StoreView> =
-        facts.target.schema.iter().filter_map(|(name, schema)| view(facts, name, schema, findings)).collect();
+    let current_stores = facts.current.iter().flat_map(|current| current.release.schema.keys());
+    let names: BTreeSet<&String> = facts.target.schema.keys().chain(current_stores).collect();
+    let stores: Vec<StoreView> = names.into_iter().filter_map(|name| view(facts, name, findings)).collect();
     // A store that is merely behind says nothing here: its ups have yet to run.
-    let target_bears_it =
-        stores.iter().all(|store| store.newer().is_empty() || store.schema.runs_on.admits(store.head()));
+    let target_bears_it = stores.iter().all(|store| store.newer().is_empty() || store.is_borne(store.head()));
     let anything_newer = stores.iter().any(|store| !store.newer().is_empty());
     let go_down = anything_newer
         && match facts.schema_mode {
@@ -47,13 +57,14 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
     for store in &stores {
         let newer = store.newer();
         let current = facts.current.as_ref().and_then(|current| current.release.schema.get(store.name));
-        let downs = if go_down { downs(store, &newer, current, findings) } else { Vec::new() };
+        let downs = if go_down { downs(facts, store, &newer, findings) } else { Vec::new() };
         let ups = ups(store, go_down, findings);
         let head = head_after(store, &downs, &ups);
-        if store.schema.runs_on.admits(head.as_deref()) {
+        if store.is_borne(head.as_deref()) {
             if !newer.is_empty() && !go_down {
                 let head = head.as_deref().unwrap_or("-");
-                findings.push(Finding::new(Code::SchemaKept, [("store", store.name), ("head", head)]));
+                let code = if store.schema.is_some() { Code::SchemaKept } else { Code::StoreUnused };
+                findings.push(Finding::new(code, [("store", store.name), ("head", head)]));
             }
         } else {
             findings.push(Finding::new(
@@ -71,28 +82,60 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
             if !migrations.is_empty() {
                 decision.moves.push(StoreMove {
                     store: store.name.to_owned(),
-                    engine: store.schema.engine,
+                    engine: store.facts.engine,
                     direction,
                     migrations,
                 });
             }
         }
     }
+    drifts(facts, &decision, findings);
     // Before the first deployment nothing of ours serves, except what a failed one may have left.
     decision.needs_window &= facts.current.is_some()
         || facts.containers.iter().any(|container| matches!(container.state, ContainerState::Present { .. }));
     decision
 }
 
-struct StoreView<'a> {
-    name: &'a str,
-    schema: &'a SchemaFacts,
-    facts: &'a StoreFacts,
+/// Schemas that somebody else changed since Backout last did.
+fn drifts(facts: &Facts, decision: &SchemaDecision, findings: &mut Vec<Finding>) {
+    let moved = decision.stores();
+    for (name, store) in &facts.stores {
+        let (Some(left_as), Some(found)) = (&store.left_as, &store.fingerprint) else { continue };
+        if left_as == found {
+            continue;
+        }
+        // On MongoDB an application makes a collection by writing to it: nothing tells that from a change by hand.
+        let blocks = moved.contains(&name.as_str()) && store.engine != Engine::MongoDb;
+        let params = [("store", name.as_str()), ("left_as", short(left_as)), ("found", short(found))];
+        let severity = if blocks { Severity::Blocker } else { Severity::Warning };
+        findings.push(Finding::new(Code::SchemaDrifted, params).weighing(severity));
+    }
+}
+
+fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..12).unwrap_or(fingerprint)
+}
+
+pub(super) struct StoreView<'a> {
+    pub(super) name: &'a str,
+    /// What the target brings; none where only the current release uses the store.
+    schema: Option<&'a SchemaFacts>,
+    pub(super) facts: &'a StoreFacts,
     applied: &'a [String],
     target: BTreeSet<&'a str>,
 }
 
-impl StoreView<'_> {
+impl<'a> StoreView<'a> {
+    /// The target's migrations.
+    fn migrations(&self) -> &'a [MigrationFacts] {
+        self.schema.map_or(&[], |schema| &schema.migrations)
+    }
+
+    /// Whether the target runs on a schema whose newest migration is `head`.
+    fn is_borne(&self, head: Option<&str>) -> bool {
+        self.schema.is_none_or(|schema| schema.runs_on.admits(head))
+    }
+
     /// The newest version in the ledger.
     fn head(&self) -> Option<&str> {
         self.applied.iter().map(String::as_str).max()
@@ -120,14 +163,14 @@ impl StoreView<'_> {
     }
 }
 
-fn view<'a>(
-    facts: &'a Facts,
-    name: &'a str,
-    schema: &'a SchemaFacts,
-    findings: &mut Vec<Finding>,
-) -> Option<StoreView<'a>> {
-    let Some(store) = facts.stores.get(name).filter(|store| store.engine == schema.engine) else {
-        findings.push(Finding::new(Code::StoreUnknown, [("store", name), ("engine", schema.engine.as_str())]));
+fn view<'a>(facts: &'a Facts, name: &'a str, findings: &mut Vec<Finding>) -> Option<StoreView<'a>> {
+    let schema = facts.target.schema.get(name);
+    let current = facts.current.as_ref().and_then(|current| current.release.schema.get(name));
+    let engine = schema.or(current)?.engine;
+    let Some(store) = facts.stores.get(name).filter(|store| store.engine == engine) else {
+        let severity = if schema.is_some() { Severity::Blocker } else { Severity::Warning };
+        let params = [("store", name), ("engine", engine.as_str())];
+        findings.push(Finding::new(Code::StoreUnknown, params).weighing(severity));
         return None;
     };
     if store.unreachable.is_some() {
@@ -145,37 +188,46 @@ fn view<'a>(
         schema,
         facts: store,
         applied,
-        target: schema.migrations.iter().map(|migration| migration.reference.version.as_str()).collect(),
+        target: schema
+            .iter()
+            .flat_map(|schema| &schema.migrations)
+            .map(|migration| migration.reference.version.as_str())
+            .collect(),
     };
-    if let Some(current) = facts.current.as_ref().and_then(|current| current.release.schema.get(name)) {
-        compare_releases(&view, current, findings);
-    }
+    compare_with_applied(&view, current, findings);
     Some(view)
 }
 
-/// A version that stands for other bytes, or one that the current release should have brought and did not.
-fn compare_releases(store: &StoreView<'_>, current: &SchemaFacts, findings: &mut Vec<Finding>) {
+/// An applied version that stands for other bytes in the target, or one that the current release should have
+/// brought and did not.
+fn compare_with_applied(store: &StoreView<'_>, current: Option<&SchemaFacts>, findings: &mut Vec<Finding>) {
     let applied: BTreeSet<&str> = store.applied.iter().map(String::as_str).collect();
-    for migration in &current.migrations {
+    for migration in store.migrations() {
         let version = migration.reference.version.as_str();
-        let other = store.schema.migrations.iter().find(|other| other.reference.version == version);
-        if other.is_some_and(|other| other.reference.up_sha256 != migration.reference.up_sha256) {
+        let ran = store.facts.recorded.get(version).or_else(|| carried(current, version));
+        if applied.contains(version) && ran.is_some_and(|ran| ran.reference.up_sha256 != migration.reference.up_sha256)
+        {
             findings.push(Finding::new(Code::MigrationEdited, [("store", store.name), ("migration", version)]));
         }
+    }
+    for migration in current.iter().flat_map(|current| &current.migrations) {
+        let version = migration.reference.version.as_str();
         if !applied.contains(version) && store.head().is_some_and(|head| version < head) {
             report_hole(store, version, findings);
         }
     }
 }
 
-/// What has to be taken back, with the scripts of the release that applied it where that is the current one:
-/// another release may have registered other bytes under the same version.
-fn downs(
-    store: &StoreView<'_>,
-    newer: &[&str],
-    current: Option<&SchemaFacts>,
-    findings: &mut Vec<Finding>,
-) -> Vec<MigrationFacts> {
+fn carried<'a>(schema: Option<&'a SchemaFacts>, version: &str) -> Option<&'a MigrationFacts> {
+    schema.and_then(|schema| schema.migrations.iter().find(|migration| migration.reference.version == version))
+}
+
+/// What has to be taken back, with the scripts that our ledger says were applied: another release, and even the
+/// current one, may have registered other bytes under the same version. Where our ledger knows nothing of it, with
+/// those of the current release.
+fn downs(facts: &Facts, store: &StoreView<'_>, newer: &[&str], findings: &mut Vec<Finding>) -> Vec<MigrationFacts> {
+    let current = facts.current.as_ref().map(|current| &current.release);
+    let schema = current.and_then(|release| release.schema.get(store.name));
     let mut downs = Vec::new();
     for version in newer {
         if store.newest_shared().is_some_and(|shared| *version < shared) {
@@ -183,12 +235,18 @@ fn downs(
             report_hole(store, version, findings);
             continue;
         }
-        let applied_by_current = current
-            .and_then(|schema| schema.migrations.iter().find(|migration| migration.reference.version == *version));
-        let Some(migration) = applied_by_current.or_else(|| store.facts.known.get(*version)) else {
+        let (recorded, carried) = (store.facts.recorded.get(*version), carried(schema, version));
+        let Some(migration) = recorded.or(carried).or_else(|| store.facts.known.get(*version)) else {
             findings.push(Finding::new(Code::MigrationUnknown, [("store", store.name), ("migration", version)]));
             continue;
         };
+        if let (Some(release), Some(carried)) = (current, carried)
+            && carried.reference.id != migration.reference.id
+        {
+            let release = release.version.to_string();
+            let params = [("store", store.name), ("migration", version), ("release", &release)];
+            findings.push(Finding::new(Code::AppliedScriptUsed, params));
+        }
         if migration.reference.down_sha256.is_none() {
             findings.push(Finding::new(Code::DownScriptMissing, [("store", store.name), ("migration", version)]));
         }
@@ -202,7 +260,7 @@ fn ups(store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) ->
     let applied: BTreeSet<&str> = store.applied.iter().map(String::as_str).collect();
     let newest = if after_downs { store.newest_shared() } else { store.head() };
     let mut ups = Vec::new();
-    for migration in &store.schema.migrations {
+    for migration in store.migrations() {
         let version = migration.reference.version.as_str();
         if applied.contains(version) {
             continue;
@@ -222,40 +280,6 @@ fn report_hole(store: &StoreView<'_>, version: &str, findings: &mut Vec<Finding>
     let hole = Finding::new(Code::MigrationHole, [("store", store.name), ("migration", version)]);
     if !findings.contains(&hole) {
         findings.push(hole);
-    }
-}
-
-fn examine(store: &StoreView<'_>, migration: &MigrationFacts, direction: Direction, findings: &mut Vec<Finding>) {
-    let version = migration.reference.version.as_str();
-    if !migration.intact {
-        findings.push(Finding::new(Code::ScriptTampered, [("store", store.name), ("migration", version)]));
-    }
-    let script: &ScriptFacts = match direction {
-        Direction::Up => &migration.up,
-        Direction::Down => &migration.down,
-    };
-    let common = [("store", store.name), ("migration", version), ("direction", direction.as_str())];
-    for refusal in &script.refusals {
-        findings.push(Finding::new(
-            Code::StatementRefused,
-            [common[0], common[1], common[2], ("position", &refusal.position), ("reason", &refusal.reason)],
-        ));
-    }
-    for position in &script.unknown {
-        findings.push(Finding::new(Code::RiskUnknown, [common[0], common[1], common[2], ("position", position)]));
-    }
-    if !script.predictable {
-        findings.push(Finding::new(Code::ScriptNotPredictable, common));
-    }
-    if !script.preserves.is_empty() {
-        let objects = script.preserves.join(", ");
-        findings.push(Finding::new(Code::DataPreserved, [common[0], common[1], ("objects", &objects)]));
-    }
-    if direction == Direction::Up
-        && let Some(kept) = store.facts.kept.get(version)
-    {
-        let objects = kept.join(", ");
-        findings.push(Finding::new(Code::DataRestored, [common[0], common[1], ("objects", &objects)]));
     }
 }
 

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Version;
-use crate::environment::Engine;
+use crate::environment::{Engine, Gateway};
 use crate::ids::{DeploymentId, JobId, ReleaseId};
-use crate::ledger::MigrationRef;
+use crate::ledger::{Direction, MigrationRef};
+use crate::plan::DiskAt;
 
 /// A service's container on one host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -22,6 +23,35 @@ pub struct ServiceAt {
 impl std::fmt::Display for ServiceAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", self.service, self.host)
+    }
+}
+
+/// Where a maintenance page is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum PageAt {
+    /// A container of its own answers on the service's port.
+    Container {
+        /// Which container it stands in for.
+        at: ServiceAt,
+        /// Image of the page.
+        image: String,
+        /// Port of the service.
+        port: u16,
+    },
+    /// The gateway answers with it, for all services.
+    Gateway {
+        /// The gateway as the settings name it.
+        gateway: Gateway,
+    },
+}
+
+impl std::fmt::Display for PageAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Container { at, .. } => at.fmt(f),
+            Self::Gateway { .. } => f.write_str("gateway"),
+        }
     }
 }
 
@@ -54,6 +84,43 @@ pub enum Precondition {
         /// Versions, in applied order.
         applied: Vec<String>,
     },
+    /// The schema is still the one that was planned for.
+    Schema {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+        /// Its fingerprint.
+        fingerprint: String,
+    },
+    /// The scripts that run, and those that would take them back, are stored with these hashes.
+    Scripts {
+        /// Data store.
+        store: String,
+        /// Which way they run.
+        direction: Direction,
+        /// The migrations.
+        migrations: Vec<MigrationRef>,
+    },
+    /// The release's pinned configuration is the one that was registered, and its secrets open.
+    Configuration {
+        /// Whose configuration.
+        service: String,
+        /// The release that pins it.
+        release: ReleaseId,
+        /// Its keyed hash as registered; empty where the release pins none.
+        config_sha256: String,
+    },
+    /// The cache answers.
+    Cache {
+        /// Data store.
+        store: String,
+    },
+    /// There is space for what the plan writes.
+    Disk {
+        /// Where.
+        disk: DiskAt,
+    },
 }
 
 /// What a step does. The variant's name is the step's name in journals, events and metrics.
@@ -77,14 +144,10 @@ pub enum StepSpec {
         /// Which container.
         at: ServiceAt,
     },
-    /// Starts the maintenance page on the service's port.
+    /// Shows the maintenance page.
     MaintenanceOn {
-        /// Which container it stands in for.
-        at: ServiceAt,
-        /// Image of the page.
-        image: String,
-        /// Port of the service.
-        port: u16,
+        /// Where.
+        page: PageAt,
     },
     /// Takes migrations back, newest applied first; what they destroy is put aside before.
     MigrateDown {
@@ -113,12 +176,8 @@ pub enum StepSpec {
     },
     /// Removes the maintenance page.
     MaintenanceOff {
-        /// Which container it stood in for.
-        at: ServiceAt,
-        /// Image of the page, to show it again when the plan unwinds.
-        image: String,
-        /// Port of the service.
-        port: u16,
+        /// Where; all that is needed to show it again when the plan unwinds.
+        page: PageAt,
     },
     /// Starts the container again that an earlier job stopped and kept.
     ResumeService {
@@ -137,7 +196,7 @@ pub enum StepSpec {
         image: String,
         /// Image id that the reference has to have.
         image_id: String,
-        /// SHA-256 of the release's pinned configuration for this service.
+        /// Keyed hash of the release's pinned configuration for this service; empty where it pins none.
         config_sha256: String,
     },
     /// Waits until the started container is healthy.
@@ -193,9 +252,8 @@ impl StepSpec {
             | Self::MigrateDown { store, engine, .. }
             | Self::MigrateUp { store, engine, .. } => format!("{store} ({engine})"),
             Self::FlushCache { store, .. } => store.clone(),
+            Self::MaintenanceOn { page } | Self::MaintenanceOff { page } => page.to_string(),
             Self::StopService { at }
-            | Self::MaintenanceOn { at, .. }
-            | Self::MaintenanceOff { at, .. }
             | Self::ResumeService { at, .. }
             | Self::StartService { at, .. }
             | Self::CheckHealth { at, .. } => at.to_string(),

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use backout_domain::deployment::SchemaMode;
-use backout_domain::finding::Code;
+use backout_domain::finding::{Code, Severity};
 use backout_domain::ids::DeploymentId;
-use backout_domain::plan::{Facts, ImageState, Plan, ServiceAt, StepSpec, build};
+use backout_domain::ledger::Direction;
+use backout_domain::plan::{Facts, ImageState, PageAt, Plan, Precondition, ServiceAt, StepSpec, build};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
 
 use crate::support::generate::{STORES, any_facts};
-use crate::support::{change_migration, codes, moved};
+use crate::support::{change_migration, codes, gateway, moved, preconditions};
 
 /// For every step, all steps that have to have finished before it.
 fn ancestors(plan: &Plan) -> Vec<BTreeSet<u32>> {
@@ -37,8 +38,8 @@ fn is_migration(spec: &StepSpec) -> bool {
 fn same_place(spec: &StepSpec, name: &str, place: &ServiceAt) -> bool {
     match spec {
         StepSpec::StopService { at }
-        | StepSpec::MaintenanceOn { at, .. }
-        | StepSpec::MaintenanceOff { at, .. }
+        | StepSpec::MaintenanceOn { page: PageAt::Container { at, .. } }
+        | StepSpec::MaintenanceOff { page: PageAt::Container { at, .. } }
         | StepSpec::StartService { at, .. } => spec.name() == name && at == place,
         _ => false,
     }
@@ -145,7 +146,9 @@ proptest! {
         let plan = build(&facts);
         let before = ancestors(&plan);
         for step in &plan.steps {
-            let (StepSpec::StopService { at } | StepSpec::MaintenanceOn { at, .. }) = &step.spec else {
+            let (StepSpec::StopService { at } | StepSpec::MaintenanceOn { page: PageAt::Container { at, .. } }) =
+                &step.spec
+            else {
                 continue;
             };
             let starts = ids_where(&plan, |spec| same_place(spec, "start_service", at));
@@ -158,6 +161,25 @@ proptest! {
                 prop_assert!(before[starts[0] as usize].contains(&offs[0]), "both want the same port");
             }
         }
+    }
+
+    #[test]
+    fn a_gateways_page_stands_from_before_the_first_stop_until_after_the_verification(mut facts in any_facts()) {
+        facts.spec.gateway = Some(gateway());
+        let plan = build(&facts);
+        let before = ancestors(&plan);
+        let only = |name: &str| ids_where(&plan, |spec| spec.name() == name);
+        let (on, off) = (only("maintenance_on"), only("maintenance_off"));
+        prop_assert_eq!((on.len(), off.len()), (1, 1));
+        let verify = only("verify")[0];
+        for disturbing in ["stop_service", "start_service", "migrate_down"] {
+            for step in only(disturbing) {
+                prop_assert!(before[step as usize].contains(&on[0]) && before[verify as usize].contains(&step));
+            }
+        }
+        prop_assert!(before[off[0] as usize].contains(&verify));
+        prop_assert_eq!(plan.pivot, off[0]);
+        prop_assert!(!codes(&plan).contains(&Code::TrafficBeforeVerification));
     }
 
     #[test]
@@ -195,6 +217,52 @@ proptest! {
             for own in &schema.migrations {
                 prop_assert!(ledger.contains(&own.reference.version), "{} was never applied", own.reference.version);
             }
+        }
+    }
+
+    #[test]
+    fn every_down_is_the_one_that_belongs_to_the_applied_up(facts in any_facts()) {
+        let plan = build(&facts);
+        for (store, _, migrations) in plan.steps.iter().filter_map(moved).filter(|(_, back, _)| *back) {
+            for migration in migrations {
+                if let Some(recorded) = facts.stores[store].recorded.get(&migration.version) {
+                    prop_assert_eq!(migration, &recorded.reference);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_migration_of_a_plan_has_its_schema_scripts_and_ledger_checked_first(facts in any_facts()) {
+        let plan = build(&facts);
+        for (name, back, moved) in plan.steps.iter().filter_map(moved) {
+            let checks = |wanted: &dyn Fn(&Precondition) -> bool| preconditions(&plan).iter().filter(|one| wanted(one)).count();
+            let schema = checks(&|one| matches!(one, Precondition::Schema { store, .. } if store == name));
+            let ledger = checks(&|one| matches!(one, Precondition::Ledger { store, .. } if store == name));
+            prop_assert_eq!((schema, ledger), (1, 1), "{}", name);
+            let direction = if back { Direction::Down } else { Direction::Up };
+            let scripts = checks(&|one| matches!(one, Precondition::Scripts { store, direction: way, migrations }
+                if store == name && *way == direction && migrations == moved));
+            prop_assert_eq!(scripts, 1);
+        }
+    }
+
+    #[test]
+    fn no_migration_runs_on_a_schema_that_somebody_else_changed(mut facts in any_facts()) {
+        facts.stores.get_mut("main").unwrap().left_as = Some("of before".into());
+        let plan = build(&facts);
+        let runs = plan.steps.iter().filter_map(moved).any(|(store, ..)| store == "main");
+        let drift = plan.findings.iter().find(|finding| finding.code == Code::SchemaDrifted).unwrap();
+        prop_assert_eq!(drift.severity == Severity::Blocker, runs);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_never_runs_in_a_protected_environment(mut facts in any_facts()) {
+        facts.spec.protection.typed_confirmation = true;
+        let plan = build(&facts);
+        prop_assume!(plan.is_runnable());
+        for (_, back, migrations) in plan.steps.iter().filter_map(moved) {
+            prop_assert!(back || migrations.iter().all(|migration| migration.down_sha256.is_some()));
         }
     }
 
@@ -249,7 +317,8 @@ proptest! {
     #[test]
     fn the_digest_differs_with_any_ledger_fingerprint_image_and_deployment(facts in any_facts(), which in any::<Index>()) {
         let digest = build(&facts).digest;
-        for (store, _) in STORES {
+        // The ledger of a store that the target does not use decides nothing where it stays.
+        for (store, _) in STORES.into_iter().filter(|(store, _)| facts.target.schema.contains_key(*store)) {
             let mut other = facts.clone();
             let ledger = other.stores.get_mut(store).unwrap();
             ledger.applied.as_mut().unwrap().insert(0, "0".into());

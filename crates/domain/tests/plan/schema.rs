@@ -135,3 +135,73 @@ fn expected_duration_is_known_only_when_every_step_ran_before() {
     facts.durations.insert("finish".into(), 11);
     assert_eq!(build(&facts).expected_ms, Some(711));
 }
+
+/// v0.8.1 does not know `content`, which v0.8.2 brought.
+fn target_without_content() -> backout_domain::plan::Facts {
+    let mut facts = facts(Some("v0.8.2"), "v0.8.1");
+    facts.target.schema.remove("content");
+    facts
+}
+
+#[test]
+fn a_store_that_only_the_current_release_uses_goes_back_with_the_others() {
+    let plan = build(&target_without_content());
+    assert_eq!(blockers(&plan), []);
+    assert_eq!(versions(&plan, "main", true), ["20250110001"]);
+    assert_eq!(versions(&plan, "content", true), ["20250110001", "20250109001"]);
+}
+
+#[test]
+fn a_store_that_only_the_current_release_uses_stays_where_the_target_bears_all_schemas() {
+    let mut facts = facts(Some("v0.8.2"), "v0.8.0");
+    facts.target.schema.remove("content");
+    let plan = build(&facts);
+    assert_eq!(blockers(&plan), []);
+    assert!(versions(&plan, "content", true).is_empty());
+    let unused = finding(&plan, Code::StoreUnused);
+    assert_eq!((unused.params["store"].as_str(), unused.params["head"].as_str()), ("content", "20250110001"));
+    assert_eq!(finding(&plan, Code::SchemaKept).params["store"], "main");
+}
+
+#[test]
+fn a_store_that_is_gone_and_that_the_target_does_not_use_is_a_warning() {
+    let mut facts = target_without_content();
+    facts.stores.remove("content");
+    let plan = build(&facts);
+    assert_eq!(blockers(&plan), []);
+    assert_eq!(finding(&plan, Code::StoreUnknown).params["store"], "content");
+}
+
+#[test]
+fn the_scripts_that_our_ledger_names_take_a_migration_back() {
+    let mut facts = facts(Some("v0.8.2"), "v0.8.1");
+    // Deployed, then edited under its version and registered again with another release, which runs now.
+    let mut applied = migration("main", "20250110001", "add_2fa_columns");
+    applied.reference.id = backout_domain::ids::MigrationId(uuid::Uuid::from_u128(7));
+    applied.reference.down_sha256 = Some("of the applied one".into());
+    let reference = applied.reference.clone();
+    facts.stores.get_mut("main").unwrap().recorded.insert("20250110001".into(), applied);
+    let plan = build(&facts);
+    assert_eq!(blockers(&plan), []);
+    let downs: Vec<_> =
+        plan.steps.iter().filter_map(crate::support::moved).filter(|(store, ..)| *store == "main").collect();
+    assert_eq!(downs[0].2, [reference]);
+    let found = finding(&plan, Code::AppliedScriptUsed);
+    assert_eq!((found.params["migration"].as_str(), found.params["release"].as_str()), ("20250110001", "v0.8.2"));
+}
+
+#[test]
+fn what_stays_applied_has_to_have_the_bytes_that_our_ledger_names() {
+    let mut facts = facts(Some("v0.8.1"), "v0.8.2");
+    let mut applied = migration("main", "20250108001", "add_audit_log");
+    applied.reference.up_sha256 = "of what was applied".into();
+    facts.stores.get_mut("main").unwrap().recorded.insert("20250108001".into(), applied);
+    let plan = build(&facts);
+    assert_eq!(blockers(&plan), [Code::MigrationEdited]);
+    assert_eq!(finding(&plan, Code::MigrationEdited).params["migration"], "20250108001");
+
+    // Taken back before, it will run with the target's bytes.
+    let ledger = crate::support::applied(&mut facts, "main");
+    ledger.retain(|version| version != "20250108001");
+    assert_eq!(blockers(&build(&facts)), []);
+}

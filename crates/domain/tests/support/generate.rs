@@ -2,7 +2,7 @@
 
 use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
-use backout_domain::ids::DeploymentId;
+use backout_domain::ids::{DeploymentId, MigrationId};
 use backout_domain::plan::{
     ContainerFacts, ContainerState, CurrentFacts, Facts, MigrationFacts, SchemaFacts, StoreFacts,
 };
@@ -43,7 +43,10 @@ fn any_store(name: &'static str, engine: Engine) -> impl Strategy<Value = StoreC
     let trees = prop_oneof![2 => orderly(), 1 => disorderly()];
     let bound = || proptest::option::weighted(0.4, proptest::sample::select(VERSIONS.to_vec()));
     let without_down = proptest::option::weighted(0.2, proptest::sample::select(VERSIONS.to_vec()));
-    (trees, bound(), bound(), bound(), without_down).prop_map(move |(trees, min, max, current_max, without_down)| {
+    // What our ledger names, and of these what was registered with other bytes than all others of that version.
+    let recorded = (subsequence(VERSIONS.to_vec(), 0..=3), subsequence(VERSIONS.to_vec(), 0..=2));
+    let generated = (trees, bound(), bound(), bound(), without_down, recorded);
+    generated.prop_map(move |(trees, min, max, current_max, without_down, (recorded, edited))| {
         let [ledger, target, current, known] = trees;
         let migrations = |versions: &[&str]| -> Vec<MigrationFacts> {
             let mut migrations: Vec<_> = versions.iter().map(|version| migration(name, version, "any")).collect();
@@ -55,8 +58,17 @@ fn any_store(name: &'static str, engine: Engine) -> impl Strategy<Value = StoreC
             migrations
         };
         let ledger = ledger.into_iter().map(str::to_owned).collect();
+        let mut facts = store(engine, "99.0.0", ledger, &migrations(&known));
+        for mut migration in migrations(&recorded) {
+            let reference = &mut migration.reference;
+            if edited.contains(&reference.version.as_str()) {
+                reference.id = MigrationId(Uuid::from_u128(reference.id.0.as_u128() + 1));
+                reference.down_sha256 = reference.down_sha256.take().map(|down| format!("other than {down}"));
+            }
+            facts.recorded.insert(migration.reference.version.clone(), migration);
+        }
         StoreCase {
-            facts: store(engine, "99.0.0", ledger, &migrations(&known)),
+            facts,
             target: schema(engine, (min, max), &migrations(&target)),
             current: schema(engine, (None, current_max), &migrations(&current)),
         }
@@ -77,7 +89,9 @@ pub(crate) fn any_facts() -> impl Strategy<Value = Facts> {
     let mode = prop_oneof![3 => Just(SchemaMode::Auto), 1 => Just(SchemaMode::Down), 1 => Just(SchemaMode::Keep)];
     let containers = proptest::collection::vec(any_container(), 4);
     let switches = (any::<bool>(), any::<bool>(), proptest::bool::weighted(0.85), 1..=2usize, 1..=2usize);
-    (stores, mode, containers, switches).prop_map(|(stores, mode, containers, switches)| {
+    // Whether the target uses the second data store.
+    let both = proptest::bool::weighted(0.85);
+    (stores, mode, containers, switches, both).prop_map(|(stores, mode, containers, switches, both)| {
         let (page, flush, deployed, hosts, services) = switches;
         let mut facts = facts(None, "v0.8.0");
         facts.schema_mode = mode;
@@ -109,6 +123,9 @@ pub(crate) fn any_facts() -> impl Strategy<Value = Facts> {
             facts.stores.insert(name.into(), case.facts);
             facts.target.schema.insert(name.into(), case.target);
             current.schema.insert(name.into(), case.current);
+        }
+        if !both {
+            facts.target.schema.remove(STORES[1].0);
         }
         if deployed {
             facts.current = Some(CurrentFacts { deployment: DeploymentId(Uuid::nil()), release: current });

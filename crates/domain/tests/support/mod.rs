@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use backout_domain::Secret;
 use backout_domain::deployment::{DeploymentKind, SchemaMode};
 use backout_domain::environment::{
-    DataStore, Engine, EnvValue, EnvironmentSpec, Host, MaintenancePage, Service, VerificationProbe,
+    DataStore, Engine, EnvValue, EnvironmentSpec, Gateway, GatewayKind, Host, MaintenancePage, Service,
+    VerificationProbe,
 };
 use backout_domain::finding::{Code, Finding};
 use backout_domain::ids::{DeploymentId, MigrationId, ReleaseId};
 use backout_domain::ledger::MigrationRef;
 use backout_domain::plan::{
-    ContainerFacts, ContainerState, CurrentFacts, Facts, ImageFacts, ImageState, MigrationFacts, Plan, PlannedStep,
-    ReleaseFacts, SchemaFacts, ScriptFacts, StepSpec, StoreFacts,
+    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, ImageFacts, ImageState, MigrationFacts, Plan,
+    PlannedStep, Precondition, ReleaseFacts, SchemaFacts, ScriptFacts, StepSpec, StoreFacts,
 };
 use backout_domain::release::{GitRefs, SchemaRange, script_sha256};
 use uuid::Uuid;
@@ -64,7 +65,9 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         current,
         target,
         settings_revision: 1,
+        gateway: None,
         maintenance: None,
+        disks: DiskFacts::default(),
         durations: BTreeMap::new(),
     }
 }
@@ -90,6 +93,11 @@ fn spec() -> EnvironmentSpec {
         maintenance: Some(MaintenancePage { image: PAGE.into() }),
         ..EnvironmentSpec::default()
     }
+}
+
+pub(crate) fn gateway() -> Gateway {
+    let (directory, url) = ("/etc/nginx/backout".into(), "http://127.0.0.1:80".into());
+    Gateway { kind: GatewayKind::Nginx, directory, url }
 }
 
 pub(crate) fn host(name: &str) -> Host {
@@ -194,6 +202,9 @@ pub(crate) fn store(engine: Engine, version: &str, applied: Vec<String>, known: 
         unreachable: None,
         version: Some(version.into()),
         fingerprint: Some(script_sha256(&applied.join(" "))),
+        left_as: None,
+        recorded: BTreeMap::new(),
+        sizes: BTreeMap::new(),
         applied: Ok(applied),
         known: known.iter().map(|known| (known.reference.version.clone(), known.clone())).collect(),
         kept: BTreeMap::new(),
@@ -213,7 +224,11 @@ pub(crate) fn image_id(reference: &str) -> String {
 pub(crate) fn change_migration(facts: &mut Facts, store: &str, version: &str, change: impl Fn(&mut MigrationFacts)) {
     let releases = [Some(&mut facts.target), facts.current.as_mut().map(|current| &mut current.release)];
     let in_releases = releases.into_iter().flatten().filter_map(|release| release.schema.get_mut(store));
-    let known = facts.stores.get_mut(store).into_iter().flat_map(|store| store.known.values_mut());
+    let known = facts
+        .stores
+        .get_mut(store)
+        .into_iter()
+        .flat_map(|store| store.known.values_mut().chain(store.recorded.values_mut()));
     in_releases
         .flat_map(|schema| schema.migrations.iter_mut())
         .chain(known)
@@ -240,6 +255,14 @@ pub(crate) fn finding(plan: &Plan, code: Code) -> &Finding {
         panic!("{} is there {} times in {:?}", code.as_str(), found.len(), codes(plan));
     };
     finding
+}
+
+/// What the plan's preflight checks.
+pub(crate) fn preconditions(plan: &Plan) -> &[Precondition] {
+    match &plan.steps[0].spec {
+        StepSpec::Preflight { preconditions } => preconditions,
+        other => panic!("{} comes first", other.name()),
+    }
 }
 
 /// The migrations that a step runs: their store, whether they are taken back, and which.

@@ -26,6 +26,22 @@ async fn a_backup_is_a_file_that_is_written_down() {
 }
 
 #[tokio::test]
+async fn a_backup_is_not_made_again_because_it_could_not_be_written_down() {
+    let world = World::new().await;
+    let database = shared_mariadb().create_database("backup").unwrap();
+    {
+        let mut settings = world.settings();
+        settings.database = database;
+        settings.refusals = 3;
+    }
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    backup.run(&world.cx(1)).await.unwrap();
+    let recorded = world.settings().backups.clone();
+    assert_eq!((world.settings().refusals, recorded.len()), (0, 1));
+    assert!(recorded[0].1.path.exists());
+}
+
+#[tokio::test]
 async fn only_the_keys_of_the_patterns_are_flushed() {
     let world = World::new().await;
     let url = fresh_cache();
@@ -47,4 +63,21 @@ async fn only_the_keys_of_the_patterns_are_flushed() {
 
     let all = world.bind(&flush(&["*"])).await;
     assert_eq!(all.run(&world.cx(4)).await.unwrap_err().kind, ErrorKind::Permanent);
+}
+
+#[tokio::test]
+async fn a_backup_that_is_young_enough_is_read_again_and_counts_for_this_job_too() {
+    let world = World::new().await;
+    world.settings().database = shared_mariadb().create_database("backup").unwrap();
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    backup.run(&world.cx(1)).await.unwrap();
+    let first = world.settings().backups[0].1.clone();
+    world.settings().fresh = Some(first.clone());
+    backup.run(&world.cx(1)).await.unwrap();
+    assert_eq!(world.settings().backups[1].1, first);
+
+    // One that was damaged since does not count.
+    std::fs::write(&first.path, "torn").unwrap();
+    backup.run(&world.cx(1)).await.unwrap();
+    assert_ne!(world.settings().backups[2].1.path, first.path);
 }

@@ -91,3 +91,29 @@ async fn a_check_that_is_asked_to_stop_ends_as_transient() {
     let error = tokio::time::timeout(SOON, check.run(&cx)).await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
 }
+
+#[tokio::test]
+async fn the_last_words_of_a_service_are_told_without_its_secrets() {
+    let world = World::new().await;
+    world.settings().secrets = vec!["hunter2hunter2".to_owned(), "mysql://cms:s3cr3t@db/cms".to_owned()];
+    let image = image(&world.engine, &[("EXIT", "78")]).await;
+    let mut body = world.body(&image, "no");
+    let said = "key hunter2hunter2, db mysql://cms:s3cr3t@db/cms and s3cr3t, queue amqp://app:unheard-of@mq/";
+    body["Env"].as_array_mut().unwrap().push(json!(format!("SAYS={said}")));
+    world.run_by_hand(&body).await;
+    let error = check(&world, 60).await.run(&world.cx(3)).await.unwrap_err();
+    let told = "key ***, db *** and ***, queue amqp://app:***@mq/";
+    assert!(error.message.contains(told) && error.message.contains("cannot go on"), "{error}");
+}
+
+#[tokio::test]
+async fn a_long_output_is_told_by_its_end() {
+    let world = World::new().await;
+    let image = image(&world.engine, &[("EXIT", "78")]).await;
+    let mut body = world.body(&image, "no");
+    body["Env"].as_array_mut().unwrap().push(json!(format!("SAYS=begin {}", "x".repeat(20_000))));
+    world.run_by_hand(&body).await;
+    let error = check(&world, 60).await.run(&world.cx(3)).await.unwrap_err();
+    assert!(error.message.contains("cannot go on") && !error.message.contains("begin"), "{error}");
+    assert!(error.message.chars().count() < 2_500, "{}", error.message.len());
+}

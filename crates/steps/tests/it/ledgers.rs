@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::ids::PreservationId;
-use saga::{Held, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
+use saga::{AppliedUp, Held, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
 
 pub(crate) struct NoStatements;
 
@@ -36,7 +36,7 @@ impl StatementJournal for NoStatements {
         refused()
     }
 
-    async fn fingerprint_before_up(&self, _: &Held, _: &str, _: &str) -> Result<Option<String>, JournalError> {
+    async fn applied_up(&self, _: &Held, _: &str, _: &str) -> Result<Option<AppliedUp>, JournalError> {
         Ok(None)
     }
 

@@ -4,6 +4,7 @@
 
 mod data;
 mod finish;
+mod gateway;
 mod health;
 mod ledgers;
 mod maintenance;

@@ -1,7 +1,7 @@
 //! The maintenance page.
 
 use domain::ids::{JobId, ReleaseId};
-use domain::plan::StepSpec;
+use domain::plan::{PageAt, StepSpec};
 use saga::{BoundStep, ErrorKind};
 use serde_json::Value;
 use testkit::{ChaosProxy, shared_docker};
@@ -15,10 +15,10 @@ struct Switches {
 
 async fn switches(world: &World) -> Switches {
     let image = page_image(&world.engine).await.tag;
-    let (at, port) = (world.at.clone(), world.port.number());
+    let page = PageAt::Container { at: world.at.clone(), image, port: world.port.number() };
     Switches {
-        on: world.bind(&StepSpec::MaintenanceOn { at: at.clone(), image: image.clone(), port }).await,
-        off: world.bind(&StepSpec::MaintenanceOff { at, image, port }).await,
+        on: world.bind(&StepSpec::MaintenanceOn { page: page.clone() }).await,
+        off: world.bind(&StepSpec::MaintenanceOff { page }).await,
     }
 }
 
@@ -117,7 +117,8 @@ async fn a_page_that_ends_is_told() {
     let world = World::new().await;
     let broken = image(&world.engine, &[("EXIT", "7")]).await;
     let (at, port) = (world.at.clone(), world.port.number());
-    let on = world.bind(&StepSpec::MaintenanceOn { at, image: broken.tag, port }).await;
+    let place = PageAt::Container { at, image: broken.tag, port };
+    let on = world.bind(&StepSpec::MaintenanceOn { page: place }).await;
     let error = on.run(&world.cx(2)).await.unwrap_err();
     assert!(error.message.contains("cannot go on"), "{error}");
     on.undo(&world.cx(2), None).await.unwrap();

@@ -15,6 +15,8 @@ static int setting(const char *name, int otherwise) {
 static void leave(int signal) { (void)signal; _exit(setting("EXIT_ON_TERM", 0)); }
 
 int main(void) {
+    const char *said = getenv("SAYS");
+    if (said) fprintf(stderr, "%s\n", said);
     if (getenv("EXIT")) {
         fputs("cannot go on\n", stderr);
         return setting("EXIT", 1);

@@ -211,3 +211,17 @@ async fn the_old_images_defaults_are_told_by_its_id_and_not_by_its_tag() {
     world.start_service(ReleaseId::generate(), &target).await.run(&world.cx(2)).await.unwrap();
     assert!(env(&world.container().await.unwrap()).contains(&"VERSION=1"));
 }
+
+#[tokio::test]
+async fn a_configuration_that_changed_since_the_plan_starts_nothing() {
+    let world = World::new().await;
+    let image = image(&world.engine, &[]).await;
+    let release = ReleaseId::generate();
+    world.settings().config_sha256 = "as registered".to_owned();
+    let start = world.start_service_with(release, &image, "as planned").await;
+    let error = start.run(&world.cx(4)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::WorldChanged);
+    assert!(world.container().await.is_none());
+    let start = world.start_service_with(release, &image, "as registered").await;
+    start.run(&world.cx(4)).await.unwrap();
+}

@@ -10,14 +10,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use data_engine::{BackupReport, DataEngine, DataTarget, Scripts};
 use domain::environment::{Engine as StoreKind, Service, VerificationProbe};
-use domain::ids::{JobId, ReleaseId, WorkerId};
+use domain::ids::{BackupId, JobId, ReleaseId, WorkerId};
 use domain::job::{JobEvent, JobState};
 use domain::ledger::MigrationRef;
 use domain::plan::{ServiceAt, StepSpec};
 use domain::step::{StepEvent, StepState};
 use driver_docker::{Engine, Image, build_image};
 use saga::{
-    BoundStep, Held, JobNote, JobRecord, Journal, JournalError, Probe, StepContext, StepError, StepFactory, StepNote,
+    BoundStep, ErrorKind, Held, JobNote, JobRecord, Journal, JournalError, Probe, StepContext, StepError, StepFactory,
+    StepNote,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -44,6 +45,17 @@ pub(crate) struct Settings {
     /// Database of the store `main`.
     pub(crate) database: String,
     pub(crate) backups: Vec<(String, BackupReport)>,
+    /// Where backups go; a directory of the test's own if none.
+    pub(crate) backup_directory: Option<PathBuf>,
+    /// A recorded backup that is young enough.
+    pub(crate) fresh: Option<BackupReport>,
+    /// The keyed hash that all pinned configuration has.
+    pub(crate) config_sha256: String,
+    /// What the service must not print into errors.
+    pub(crate) secrets: Vec<String>,
+    pub(crate) scripts: Vec<Scripts>,
+    /// How often a backup cannot be written down.
+    pub(crate) refusals: u32,
 }
 
 pub(crate) struct World {
@@ -79,6 +91,12 @@ impl World {
             cache: String::new(),
             database: String::new(),
             backups: Vec::new(),
+            backup_directory: None,
+            fresh: None,
+            config_sha256: String::new(),
+            secrets: Vec::new(),
+            scripts: Vec::new(),
+            refusals: 0,
         }));
         let provider = Arc::new(FakeProvider { settings: Arc::clone(&settings) });
         Self {
@@ -112,12 +130,22 @@ impl World {
     }
 
     pub(crate) async fn start_service(&self, release: ReleaseId, image: &Tagged) -> Box<dyn BoundStep> {
+        self.start_service_with(release, image, "").await
+    }
+
+    /// The same where the plan names that keyed hash of the pinned configuration.
+    pub(crate) async fn start_service_with(
+        &self,
+        release: ReleaseId,
+        image: &Tagged,
+        config_sha256: &str,
+    ) -> Box<dyn BoundStep> {
         self.bind(&StepSpec::StartService {
             at: self.at.clone(),
             release,
             image: image.tag.clone(),
             image_id: image.id.clone(),
-            config_sha256: String::new(),
+            config_sha256: config_sha256.to_owned(),
         })
         .await
     }
@@ -269,7 +297,7 @@ impl Provider for FakeProvider {
     }
 
     async fn scripts(&self, _: &[MigrationRef]) -> Result<Vec<Scripts>, StepError> {
-        Ok(Vec::new())
+        Ok(self.settings.lock().unwrap().scripts.clone())
     }
 
     async fn service(&self, _: JobId, _: &str) -> Result<OpenService, StepError> {
@@ -277,8 +305,28 @@ impl Provider for FakeProvider {
         Ok(OpenService { service: settings.service.clone(), env: opened(&settings.current) })
     }
 
-    async fn config(&self, _: JobId, release: ReleaseId, _: &str) -> Result<BTreeMap<String, SecretString>, StepError> {
-        Ok(self.settings.lock().unwrap().pinned.get(&release).map(opened).unwrap_or_default())
+    async fn config(
+        &self,
+        _: JobId,
+        release: ReleaseId,
+        service: &str,
+        config_sha256: &str,
+    ) -> Result<BTreeMap<String, SecretString>, StepError> {
+        let settings = self.settings.lock().unwrap();
+        if settings.config_sha256 != config_sha256 {
+            let why = format!("the configuration of {service} is not the one that was registered");
+            return Err(StepError::new(ErrorKind::WorldChanged, why));
+        }
+        Ok(settings.pinned.get(&release).map(opened).unwrap_or_default())
+    }
+
+    async fn secrets(&self, _: JobId, _: &str) -> Result<Vec<SecretString>, StepError> {
+        let settings = self.settings.lock().unwrap();
+        Ok(settings.secrets.iter().map(|secret| SecretString::from(secret.as_str())).collect())
+    }
+
+    async fn fresh_backup(&self, _: JobId, _: &str) -> Result<Option<BackupReport>, StepError> {
+        Ok(self.settings.lock().unwrap().fresh.clone())
     }
 
     async fn probes(&self, _: JobId) -> Result<Vec<VerificationProbe>, StepError> {
@@ -297,16 +345,25 @@ impl Provider for FakeProvider {
         &self,
         _: &Held,
         _: u32,
+        _: BackupId,
         store: &str,
         _: StoreKind,
         report: &BackupReport,
-    ) -> Result<(), StepError> {
-        self.settings.lock().unwrap().backups.push((store.to_owned(), report.clone()));
+    ) -> Result<(), JournalError> {
+        let mut settings = self.settings.lock().unwrap();
+        if settings.refusals > 0 {
+            settings.refusals -= 1;
+            return Err(JournalError::Unavailable("the connection was lost".to_owned()));
+        }
+        settings.backups.push((store.to_owned(), report.clone()));
         Ok(())
     }
 
     async fn backup_directory(&self, _: JobId, store: &str) -> Result<PathBuf, StepError> {
         static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
+        if let Some(directory) = &self.settings.lock().unwrap().backup_directory {
+            return Ok(directory.clone());
+        }
         Ok(DIRECTORY.get_or_init(|| tempfile::tempdir().unwrap()).path().join(store))
     }
 }

@@ -80,3 +80,12 @@ async fn a_service_that_does_not_answer_fails_when_patience_is_over() {
     assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.contains("refused"), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_service_answered_is_told_without_its_secrets() {
+    let world = serving(&[("VERSION", "hunter2hunter2")]).await;
+    world.settings().secrets = vec!["hunter2hunter2".to_owned()];
+    world.settings().probes = vec![probe(&json!({ "version_pointer": "/data/version" }))];
+    let error = verify(&world, "v0.8.1").await.run(&world.cx(5)).await.unwrap_err();
+    assert!(error.message.contains("/data/version is \"***\" and not v0.8.1"), "{error}");
+}

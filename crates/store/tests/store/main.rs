@@ -21,4 +21,5 @@ mod rescuing;
 mod resolving;
 mod schema;
 mod support;
+mod together;
 mod tokens;

@@ -1,0 +1,62 @@
+//! What there is to say about the scripts that a plan runs, and about those that would take them back.
+
+use super::facts::{MigrationFacts, ScriptFacts};
+use super::schema::StoreView;
+use crate::finding::{Code, Finding};
+use crate::ledger::Direction;
+
+/// What a migration does that goes in that direction.
+pub(super) fn examine(
+    store: &StoreView<'_>,
+    migration: &MigrationFacts,
+    direction: Direction,
+    findings: &mut Vec<Finding>,
+) {
+    let version = migration.reference.version.as_str();
+    if !migration.intact {
+        findings.push(Finding::new(Code::ScriptTampered, [("store", store.name), ("migration", version)]));
+    }
+    let (script, back, opposite): (&ScriptFacts, _, _) = match direction {
+        Direction::Up => (&migration.up, migration.reference.down_sha256.as_ref().map(|_| &migration.down), "down"),
+        Direction::Down => (&migration.down, Some(&migration.up), "up"),
+    };
+    let common = [("store", store.name), ("migration", version), ("direction", direction.as_str())];
+    for refusal in &script.refusals {
+        findings.push(Finding::new(
+            Code::StatementRefused,
+            [common[0], common[1], common[2], ("position", &refusal.position), ("reason", &refusal.reason)],
+        ));
+    }
+    for position in &script.unknown {
+        findings.push(Finding::new(Code::RiskUnknown, [common[0], common[1], common[2], ("position", position)]));
+    }
+    if !script.predictable {
+        findings.push(Finding::new(Code::ScriptNotPredictable, common));
+    }
+    if !script.preserves.is_empty() {
+        let objects = script.preserves.join(", ");
+        findings.push(Finding::new(Code::DataPreserved, [common[0], common[1], ("objects", &objects)]));
+    }
+    if direction == Direction::Up
+        && let Some(kept) = store.facts.kept.get(version)
+    {
+        let objects = kept.join(", ");
+        findings.push(Finding::new(Code::DataRestored, [common[0], common[1], ("objects", &objects)]));
+    }
+    if let Some(reason) = why_not(back) {
+        let params = [common[0], common[1], ("direction", opposite), ("reason", reason.as_str())];
+        findings.push(Finding::new(Code::CannotBeUndone, params));
+    }
+}
+
+/// Why a script cannot take back what the other did, partly perhaps.
+fn why_not(script: Option<&ScriptFacts>) -> Option<String> {
+    let Some(script) = script else { return Some("there is none".to_owned()) };
+    if let Some(refusal) = script.refusals.first() {
+        return Some(format!("{}: {}", refusal.position, refusal.reason));
+    }
+    if !script.predictable {
+        return Some("what it does depends on what the server answers".to_owned());
+    }
+    script.unknown.first().map(|position| format!("{position}: the statement is not understood"))
+}
