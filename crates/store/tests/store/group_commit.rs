@@ -34,7 +34,7 @@ fn end<'a>(shop: &'a Shop, held: &'a Held) -> Ending<'a> {
 }
 
 /// Holds the job's row, so that the transaction which is to end it stands still.
-async fn hold<'a>(connection: &'a mut MySqlConnection, job: JobId) -> Transaction<'a, MySql> {
+async fn hold(connection: &mut MySqlConnection, job: JobId) -> Transaction<'_, MySql> {
     let mut tx = connection.begin().await.unwrap();
     sqlx::query("SELECT id FROM jobs WHERE id = ? FOR UPDATE").bind(job.0).fetch_one(&mut *tx).await.unwrap();
     tx
