@@ -21,18 +21,25 @@ async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
     (Database::connect(&settings(url)).unwrap(), proxy)
 }
 
+/// A commit that is sent by itself: a byte that says query, then its text.
+const ALONE: &[u8] = b"\x03COMMIT";
+/// A commit at the end of the writes. The word by itself is also in the isolation level that a new connection sets.
+const WITH_WRITES: &[u8] = b"; COMMIT";
+
 /// The first call commits but its answer is lost; the second has to find it done.
-async fn twice<T, F, Fut>(proxy: &ChaosProxy, call: F) -> T
+async fn twice<T, F, Fut>(shop: &Shop, proxy: &ChaosProxy, commit: &'static [u8], call: F) -> T
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, JournalError>>,
     T: std::fmt::Debug,
 {
-    // A commit is sent by itself or at the end of the writes.
-    proxy.reset_reply_to(b"COMMIT");
+    proxy.reset_reply_to(commit);
+    let events = || shop.count("SELECT COUNT(*) FROM job_events");
+    let before = events().await;
     let lost = call().await;
     proxy.held().await;
     assert!(matches!(lost, Err(JournalError::Unavailable(_))), "{lost:?}");
+    assert_eq!(events().await, before + 1, "it was written, and only its answer was lost");
     proxy.pass();
     call().await.unwrap()
 }
@@ -47,20 +54,20 @@ async fn every_transition_can_be_repeated_after_its_answer_was_lost() {
         let (database, held): (&Database, &Held) = (&database, &held);
         move || database.step(held, id, event, StepNote::default())
     };
-    assert_eq!(twice(&proxy, step(0, StepEvent::Start)).await, StepState::Started);
-    assert_eq!(twice(&proxy, step(0, StepEvent::Finish)).await, StepState::Finished);
-    assert_eq!(twice(&proxy, step(1, StepEvent::Start)).await, StepState::Started);
-    assert_eq!(twice(&proxy, step(1, StepEvent::Fail)).await, StepState::Failed);
+    assert_eq!(twice(&shop, &proxy, ALONE, step(0, StepEvent::Start)).await, StepState::Started);
+    assert_eq!(twice(&shop, &proxy, ALONE, step(0, StepEvent::Finish)).await, StepState::Finished);
+    assert_eq!(twice(&shop, &proxy, ALONE, step(1, StepEvent::Start)).await, StepState::Started);
+    assert_eq!(twice(&shop, &proxy, ALONE, step(1, StepEvent::Fail)).await, StepState::Failed);
     let job = |event| {
         let (database, held): (&Database, &Held) = (&database, &held);
         move || database.job(held, event, JobNote::default())
     };
-    assert_eq!(twice(&proxy, job(JobEvent::UnwindBegun)).await, JobState::Unwinding);
+    assert_eq!(twice(&shop, &proxy, ALONE, job(JobEvent::UnwindBegun)).await, JobState::Unwinding);
     for id in [1, 0] {
-        assert_eq!(twice(&proxy, step(id, StepEvent::BeginUndo)).await, StepState::Undoing);
-        assert_eq!(twice(&proxy, step(id, StepEvent::FinishUndo)).await, StepState::Undone);
+        assert_eq!(twice(&shop, &proxy, ALONE, step(id, StepEvent::BeginUndo)).await, StepState::Undoing);
+        assert_eq!(twice(&shop, &proxy, ALONE, step(id, StepEvent::FinishUndo)).await, StepState::Undone);
     }
-    assert_eq!(twice(&proxy, job(JobEvent::UnwindFinished)).await, JobState::Undone);
+    assert_eq!(twice(&shop, &proxy, WITH_WRITES, job(JobEvent::UnwindFinished)).await, JobState::Undone);
     shop.assert_gapless(held.job).await;
 }
 
@@ -86,11 +93,11 @@ async fn every_write_about_data_counts_once_after_its_answer_was_lost() {
         rows: 3,
         checksum: "c".into(),
     };
-    twice(&proxy, || database.note_connection(&held, 0, 42)).await;
-    twice(&proxy, || database.intent(&held, 0, &key)).await;
-    twice(&proxy, || database.keep(&held, 0, &kept)).await;
-    twice(&proxy, || database.done(&held, 0, &key, 3)).await;
-    twice(&proxy, || database.restored(&held, kept.id)).await;
+    twice(&shop, &proxy, ALONE, || database.note_connection(&held, 0, 42)).await;
+    twice(&shop, &proxy, ALONE, || database.intent(&held, 0, &key)).await;
+    twice(&shop, &proxy, ALONE, || database.keep(&held, 0, &kept)).await;
+    twice(&shop, &proxy, ALONE, || database.done(&held, 0, &key, 3)).await;
+    twice(&shop, &proxy, ALONE, || database.restored(&held, kept.id)).await;
     assert_eq!(shop.count("SELECT COUNT(*) FROM job_statements WHERE done_at IS NOT NULL").await, 1);
     assert_eq!(shop.count("SELECT COUNT(*) FROM preservations WHERE state = 'restored'").await, 1);
     shop.assert_gapless(held.job).await;
