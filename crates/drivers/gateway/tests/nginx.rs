@@ -1,5 +1,7 @@
 //! The maintenance page on a real nginx, in front of a server that answers everything with 200.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test itself does")]
+
 use driver_gateway::{Error, Nginx, Page, nginx};
 use reqwest::{Client, StatusCode};
 use testkit::ReservedPort;
