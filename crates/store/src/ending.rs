@@ -42,8 +42,9 @@ impl Database {
     }
 
     async fn ended(&self, place: Place<Outcome>) -> Outcome {
-        let write = |batch: Vec<Asked<Ending, Outcome>>| {
-            let database = self.clone();
+        let database = self.clone();
+        let write = move |batch: Vec<Asked<Ending, Outcome>>| {
+            let database = database.clone();
             async move { database.write_ends(batch).await }
         };
         self.endings().wait(place, write).await.unwrap_or_else(|| Err(unknown()))

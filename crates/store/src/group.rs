@@ -3,7 +3,7 @@
 //! A commit has to reach the disk, which costs more than all else that claiming or ending a job writes. Whoever finds
 //! no transaction under way begins one at once; those who come meanwhile wait for the next, which takes them all.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -28,14 +28,18 @@ pub(crate) struct Place<A>(oneshot::Receiver<A>);
 
 /// The callers that wait for a transaction. Bounded by themselves: each waits for its answer.
 pub(crate) struct Group<Q, A> {
-    waiting: Mutex<Vec<Asked<Q, A>>>,
-    /// Whoever holds it works for all that wait.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    line: Arc<Mutex<Line<Q, A>>>,
+}
+
+struct Line<Q, A> {
+    waiting: Vec<Asked<Q, A>>,
+    /// A task works for all that wait. It is none of theirs: one that stands still holds nobody up.
+    served: bool,
 }
 
 impl<Q, A> Default for Group<Q, A> {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), turn: Arc::default() }
+        Self { line: Arc::new(Mutex::new(Line { waiting: Vec::new(), served: false })) }
     }
 }
 
@@ -49,40 +53,60 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
     /// Asks. The answer is to be waited for with [`Group::wait`].
     pub(crate) fn enter(&self, question: Q) -> Place<A> {
         let (answer, place) = oneshot::channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Asked { question, answer });
+        locked(&self.line).waiting.push(Asked { question, answer });
         Place(place)
     }
 
-    /// Waits for the answer, and works for all that wait when it is its turn. `None` where the work broke off, so that
-    /// it is not known what was done.
-    pub(crate) async fn wait<W>(&self, Place(mut place): Place<A>, work: impl Fn(Vec<Asked<Q, A>>) -> W) -> Option<A>
+    /// Waits for the answer, and sees to it that somebody works for all that wait. `None` where the work broke off, so
+    /// that it is not known what was done.
+    pub(crate) async fn wait<W>(
+        &self,
+        Place(place): Place<A>,
+        work: impl Fn(Vec<Asked<Q, A>>) -> W + Send + 'static,
+    ) -> Option<A>
     where
         W: Future<Output = ()> + Send + 'static,
     {
-        loop {
-            tokio::select! {
-                biased;
-                answer = &mut place => return answer.ok(),
-                turn = Arc::clone(&self.turn).lock_owned() => {
-                    let work = work(self.take());
-                    // A caller that goes away must not take the others' transaction with it.
-                    let done = tokio::spawn(async move {
-                        work.await;
-                        drop(turn);
-                    });
-                    if done.await.is_err() {
-                        return None;
-                    }
+        if !std::mem::replace(&mut locked(&self.line).served, true) {
+            let mut service = Service { line: Arc::clone(&self.line), ended: false };
+            tokio::spawn(async move {
+                while let Some(batch) = service.next() {
+                    // One that panics takes its own callers with it and nobody else.
+                    let _ = tokio::spawn(work(batch)).await;
                 }
-            }
+            });
+        }
+        place.await.ok()
+    }
+}
+
+/// Whoever works for all that wait; when it ends, in whatever way, the next caller starts another.
+struct Service<Q, A> {
+    line: Arc<Mutex<Line<Q, A>>>,
+    /// It has left the line already, and another may serve it by now.
+    ended: bool,
+}
+
+impl<Q, A> Service<Q, A> {
+    /// Those who wait longest, without those who have gone. Nobody comes in between the last look and the end.
+    fn next(&mut self) -> Option<Vec<Asked<Q, A>>> {
+        let mut line = locked(&self.line);
+        line.waiting.retain(|asked| !asked.answer.is_closed());
+        let most = line.waiting.len().min(MOST);
+        self.ended = most == 0;
+        line.served = !self.ended;
+        line.served.then(|| line.waiting.drain(..most).collect())
+    }
+}
+
+impl<Q, A> Drop for Service<Q, A> {
+    fn drop(&mut self) {
+        if !self.ended {
+            locked(&self.line).served = false;
         }
     }
+}
 
-    /// Those who wait longest, without those who have gone.
-    fn take(&self) -> Vec<Asked<Q, A>> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|asked| !asked.answer.is_closed());
-        let most = waiting.len().min(MOST);
-        waiting.drain(..most).collect()
-    }
+fn locked<Q, A>(line: &Mutex<Line<Q, A>>) -> MutexGuard<'_, Line<Q, A>> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -23,8 +23,9 @@ impl Database {
     /// Claims up to `limit` waiting jobs for the worker, oldest first. Rows that another process is claiming at this
     /// moment are passed over; claims of this process that come at the same time share a transaction.
     pub async fn claim(&self, worker: WorkerId, limit: u32) -> Result<Vec<Held>> {
-        let take = |batch: Vec<Asked<Claim, Result<Vec<Held>>>>| {
-            let database = self.clone();
+        let database = self.clone();
+        let take = move |batch: Vec<Asked<Claim, Result<Vec<Held>>>>| {
+            let database = database.clone();
             async move { database.answer_claims(batch).await }
         };
         let place = self.claims().enter(Claim { worker, limit });

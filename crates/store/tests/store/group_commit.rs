@@ -160,6 +160,25 @@ async fn an_end_that_was_begun_is_written_even_when_its_caller_goes_away() {
     testkit::eventually(SOON, ended).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_stands_still_does_not_hold_up_the_others() {
+    let mut scene = Scene::new(3).await;
+    let Scene { shop, jobs, holder } = &mut scene;
+    let held = hold(holder, jobs[0].job).await;
+    let (mut first, mut still, mut third) = (end(shop, &jobs[0]), end(shop, &jobs[1]), end(shop, &jobs[2]));
+    tokio::select! {
+        _ = &mut first => panic!("the first end was not held up"),
+        () = is_kept_waiting(shop) => {}
+    }
+    // It has asked, and then its task does something else.
+    assert!(poll!(&mut still).is_pending());
+    assert!(poll!(&mut third).is_pending());
+    held.rollback().await.unwrap();
+    assert_eq!(first.await, Ok(JobState::Succeeded));
+    assert_eq!(tokio::time::timeout(SOON, third).await, Ok(Ok(JobState::Succeeded)));
+    assert_eq!(still.await, Ok(JobState::Succeeded));
+}
+
 #[tokio::test]
 async fn the_same_end_twice_at_once_is_written_once() {
     let shop = Shop::open().await;
