@@ -1,7 +1,7 @@
 //! Stops a service's container and keeps it under another name.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,11 +10,15 @@ use saga::{Probe, Step, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
+use crate::http;
 use crate::provider::Provider;
 use crate::retired::{self, Retired};
 
 /// The longest grace (2 min) and a host that is away for half a minute.
 const DEADLINE: Duration = Duration::from_mins(3);
+/// How long the old container may take to answer again before its undo goes on without.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct StopService {
     pub(crate) provider: Arc<dyn Provider>,
@@ -53,6 +57,26 @@ impl StopService {
     }
 }
 
+impl StopService {
+    /// "Undone" tells people that the old version is back, so it is given the time to answer. What it answers, and
+    /// whether it does, is its own affair: it may be the version that failed.
+    async fn wait_until_it_answers(&self, cx: &StepContext, host: &Host<'_>) -> Result<(), StepError> {
+        let service = self.provider.service(cx.held().job, &self.at.service).await?.service;
+        let address = self.provider.address(cx.held().job, &self.at.host).await?;
+        let url = http::url(&address, service.port, &service.health.path);
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let client = http::client()?;
+        // One that was down before, or ends again, has nothing to answer with.
+        while host.inspect(&self.at.container).await?.is_some_and(|container| container.is_up())
+            && client.get(&url).timeout(ANSWER_WITHIN).send().await.is_err()
+            && Instant::now() < deadline
+        {
+            host.sleep(PAUSE).await?;
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Step for StopService {
     type Output = KeptContainer;
@@ -73,8 +97,9 @@ impl Step for StopService {
     async fn undo(&self, cx: &StepContext, output: Option<KeptContainer>) -> Result<(), StepError> {
         let host = self.host(cx).await?;
         match (retired::take_back(&host, &self.at, cx.held().job).await?, output) {
+            (true, _) => self.wait_until_it_answers(cx, &host).await,
             // Without an output there may have been no container from the beginning.
-            (true, _) | (false, None) => Ok(()),
+            (false, None) => Ok(()),
             (false, Some(stopped)) => Err(StepError::permanent(format!(
                 "container {} of {} was kept as {} and is gone",
                 self.at.container, self.at, stopped.retired_name

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// Callers in one transaction at most; it is held for as long as all of them need.
-const MOST: usize = 64;
+const MOST: usize = 16;
+/// Transactions side by side at most, for as long as each has its full number of callers: fewer callers are better off
+/// in one transaction, whose commit they share; more of them would wait for one thread of the server.
+const SIDE_BY_SIDE: usize = 4;
 
 /// What one caller asks for, and where the answer goes.
 pub(crate) struct Asked<Q, A> {
@@ -33,13 +36,13 @@ pub(crate) struct Group<Q, A> {
 
 struct Line<Q, A> {
     waiting: Vec<Asked<Q, A>>,
-    /// A task works for all that wait. It is none of theirs: one that stands still holds nobody up.
-    served: bool,
+    /// Tasks that work for all that wait. They are none of theirs: a caller that stands still holds nobody up.
+    servants: usize,
 }
 
 impl<Q, A> Default for Group<Q, A> {
     fn default() -> Self {
-        Self { line: Arc::new(Mutex::new(Line { waiting: Vec::new(), served: false })) }
+        Self { line: Arc::new(Mutex::new(Line { waiting: Vec::new(), servants: 0 })) }
     }
 }
 
@@ -67,7 +70,7 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
     where
         W: Future<Output = ()> + Send + 'static,
     {
-        if !std::mem::replace(&mut locked(&self.line).served, true) {
+        if self.is_another_wanted() {
             let mut service = Service { line: Arc::clone(&self.line), ended: false };
             tokio::spawn(async move {
                 while let Some(batch) = service.next() {
@@ -77,6 +80,14 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
             });
         }
         place.await.ok()
+    }
+
+    /// Whether those who wait want one more servant, who counts from now on.
+    fn is_another_wanted(&self) -> bool {
+        let mut line = locked(&self.line);
+        let wanted = line.servants == 0 || (line.servants < SIDE_BY_SIDE && line.waiting.len() > MOST);
+        line.servants += usize::from(wanted);
+        wanted
     }
 }
 
@@ -93,16 +104,19 @@ impl<Q, A> Service<Q, A> {
         let mut line = locked(&self.line);
         line.waiting.retain(|asked| !asked.answer.is_closed());
         let most = line.waiting.len().min(MOST);
-        self.ended = most == 0;
-        line.served = !self.ended;
-        line.served.then(|| line.waiting.drain(..most).collect())
+        if most == 0 {
+            self.ended = true;
+            line.servants -= 1;
+            return None;
+        }
+        Some(line.waiting.drain(..most).collect())
     }
 }
 
 impl<Q, A> Drop for Service<Q, A> {
     fn drop(&mut self) {
         if !self.ended {
-            locked(&self.line).served = false;
+            locked(&self.line).servants -= 1;
         }
     }
 }

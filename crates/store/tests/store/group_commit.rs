@@ -190,3 +190,14 @@ async fn the_same_end_twice_at_once_is_written_once() {
     let events = shop.database.events(held.job, 0, 100).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.data["state"] == "succeeded").count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_ends_than_one_transaction_takes_all_end() {
+    let shop = Shop::open().await;
+    let jobs = ready(&shop, 50).await;
+    assert_eq!(jobs.len(), 50);
+    let ends = jobs.iter().map(|held| (*held, JobEvent::StepsFinished, JobNote::default()));
+    let outcomes = shop.database.end_jobs(ends.collect()).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == Ok(JobState::Succeeded)), "{outcomes:?}");
+    assert_eq!(shop.count("SELECT COUNT(*) FROM environments WHERE active_job_id IS NOT NULL").await, 0);
+}
