@@ -149,13 +149,14 @@ impl Control {
             }
         }
         if errors.is_empty() {
-            errors = self.other_databases(id, &spec);
+            errors = self.unusable_stores(id, &spec);
         }
         if errors.is_empty() { Ok(spec) } else { Err(Error::invalid_fields(errors)) }
     }
 
-    /// Data stores whose connection string, sent now or stored before, names another database than the settings.
-    fn other_databases(&self, id: EnvironmentId, spec: &EnvironmentSpec) -> Vec<FieldError> {
+    /// Data stores whose connection string, sent now or stored before, is none or names another database than the
+    /// settings.
+    fn unusable_stores(&self, id: EnvironmentId, spec: &EnvironmentSpec) -> Vec<FieldError> {
         let mut errors = Vec::new();
         for (index, store) in spec.data_stores.iter().enumerate() {
             // A MongoDB connection string names the database of its user.
@@ -166,8 +167,8 @@ impl Control {
             let Ok(url) = self.targets().open(id, &format!("data_stores.{}.url", store.name), &store.url) else {
                 continue;
             };
-            if let Some(message) = planner::mismatch(&url, store.database.as_deref().unwrap_or_default()) {
-                errors.push(FieldError { field: format!("data_stores[{index}].database"), message });
+            if let Some((field, message)) = planner::mistake(&url, store.database.as_deref().unwrap_or_default()) {
+                errors.push(FieldError { field: format!("data_stores[{index}].{field}"), message });
             }
         }
         errors

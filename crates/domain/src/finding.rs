@@ -88,7 +88,7 @@ codes! {
     MigrationEdited = "migration-edited" / Blocker,
     /// The release that runs carries other scripts than those that were applied; the down of the applied ones runs.
     AppliedScriptUsed = "applied-script-used" / Warning,
-    /// The script that unwinding would need is missing or cannot be run: a failure before the pivot ends as `stuck`.
+    /// The script that unwinding would need is missing or cannot be run: a failure before the pivot ends as `stuck`. No blocker on protected environments either: whoever types the name has read it.
     CannotBeUndone = "cannot-be-undone" / Warning,
     /// The schema is not the one that Backout left: somebody else changed it. Only a warning where the plan runs no migration on that data store, and on MongoDB, where a first write makes a collection.
     SchemaDrifted = "schema-drifted" / Blocker,

@@ -6,4 +6,4 @@ mod releases;
 mod targets;
 
 pub use gather::{Question, gather};
-pub use targets::{TargetError, Targets, mismatch};
+pub use targets::{TargetError, Targets, mistake};

@@ -100,11 +100,13 @@ impl Targets {
     }
 }
 
-/// What is wrong where the settings and a MariaDB connection string name different databases: the dump, the migrations
-/// and what people are shown have to be about the same one.
-pub fn mismatch(url: &Secret, database: &str) -> Option<String> {
-    let target = driver_mariadb::Target::new(url.expose().to_owned().into()).ok()?;
-    other_database(&target, database)
+/// What is wrong with the settings of a MariaDB data store: which field, and why. The dump, the migrations and what people
+/// are shown have to be about the same database, so the connection string has to name it, as the settings do.
+pub fn mistake(url: &Secret, database: &str) -> Option<(&'static str, String)> {
+    match driver_mariadb::Target::new(url.expose().to_owned().into()) {
+        Err(error) => Some(("url", error.to_string())),
+        Ok(target) => other_database(&target, database).map(|why| ("database", why)),
+    }
 }
 
 fn other_database(target: &driver_mariadb::Target, database: &str) -> Option<String> {

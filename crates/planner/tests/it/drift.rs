@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domain::finding::{Code, Severity};
 use domain::job::JobState;
+use domain::step::StepState;
+use domain::view::JobView;
 use serde_json::json;
 
 use crate::support::{Shop, found, refusal, schema};
@@ -24,8 +26,9 @@ const ARTICLES: (&str, &str, &str) = (
     "db.articles.dropIndex('title_1'); db.articles.drop();",
 );
 const MEDIA: (&str, &str, &str) = ("002", "db.createCollection('media');", "db.media.drop();");
+const SLUG: (&str, &str, &str) = ("003", "db.media.createIndex({ slug: 1 });", "db.media.dropIndex('slug_1');");
 
-/// v1 and v2, and v3, which fails in its last script of `main`.
+/// v1 and v2, and three that fail in their last script of `main` as long as two users have the same address.
 async fn shop() -> Shop {
     let shop = Shop::new().await;
     shop.register("v1.0.0", json!({ "main": schema("mariadb", &[USERS]), "content": schema("mongodb", &[ARTICLES]) }))
@@ -35,10 +38,14 @@ async fn shop() -> Shop {
     // Broken off within a script, which leaves no row in our ledger.
     let (up, down) = (format!("{NICK}\n{REFUSED}"), format!("{REFUSED_BACK}\n{NICK_BACK}"));
     let within = schema("mariadb", &[USERS, AGE, ("003", &up, &down)]);
+    let content = schema("mongodb", &[ARTICLES, MEDIA, SLUG]);
     shop.register("v3.0.0", json!({ "main": within, "content": content })).await;
     // Broken off behind a whole script, which is taken back with a row of its own.
     let behind = schema("mariadb", &[USERS, AGE, ("003", NICK, NICK_BACK), ("004", REFUSED, REFUSED_BACK)]);
     shop.register("v3.1.0", json!({ "main": behind, "content": content })).await;
+    // Broken off behind downs of both data stores.
+    let aside = schema("mariadb", &[USERS, ("003", REFUSED, REFUSED_BACK)]);
+    shop.register("v1.1.0", json!({ "main": aside, "content": schema("mongodb", &[ARTICLES]) })).await;
     shop
 }
 
@@ -47,6 +54,12 @@ async fn assert_no_drift(shop: &Shop, when: &str) {
         let plan = if version == "v1.0.0" { shop.plan_back(version).await } else { shop.plan(version).await };
         assert!(found(&plan, Code::SchemaDrifted).is_empty(), "{when}: {:?}", plan.findings);
     }
+}
+
+fn assert_undone_by_the_refused(job: &JobView) {
+    assert_eq!(job.state, JobState::Undone, "{:?}", job.error);
+    let why = &job.error.as_ref().unwrap().message;
+    assert!(why.contains("Duplicate entry"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,11 +75,18 @@ async fn what_jobs_leave_is_never_taken_for_a_change_by_hand() {
     shop.deploy("v2.0.0").await;
     assert_no_drift(&shop, "forward again").await;
     shop.execute("INSERT INTO users (id, mail) VALUES (1, 'a@b'), (2, 'a@b')");
+    let job = shop.rested(&shop.start_back("v1.1.0").await.unwrap()).await;
+    assert_undone_by_the_refused(&job);
+    let downs = job.steps.iter().filter(|step| step.name == "migrate_down");
+    assert_eq!(downs.map(|step| step.state).collect::<Vec<_>>(), [StepState::Undone; 2]);
+    assert_no_drift(&shop, "a rollback that was unwound").await;
     for version in ["v3.0.0", "v3.1.0"] {
-        let job = shop.rested(&shop.start(version).await.unwrap()).await;
-        assert_eq!(job.state, JobState::Undone, "{version}: {:?}", job.error);
+        assert_undone_by_the_refused(&shop.rested(&shop.start(version).await.unwrap()).await);
         assert_no_drift(&shop, version).await;
     }
+    shop.execute("DELETE FROM users WHERE id = 2");
+    shop.deploy("v3.1.0").await;
+    assert_no_drift(&shop, "forward in the end").await;
     worker.shutdown(Duration::from_secs(5)).await;
 }
 

@@ -37,6 +37,20 @@ async fn a_database_that_the_connection_string_does_not_name_is_refused() {
     shop.control.replace_environment(&shop.caller, APP, ENV, shown.spec, None).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_connection_string_that_names_no_database_is_refused_without_being_repeated() {
+    let shop = Shop::new().await;
+    for url in ["mysql://root:hunter2@127.0.0.1:3306", "hunter2", "postgres://root:hunter2@127.0.0.1/shop"] {
+        let mut settings = shop.settings();
+        settings["data_stores"][0]["url"] = json!(url);
+        let spec: EnvironmentSpec = serde_json::from_value(settings).unwrap();
+        let new = NewEnvironment { name: "staging".into(), spec };
+        let refused = shop.control.create_environment(&shop.caller, APP, new).await.unwrap_err();
+        assert_eq!(mismatch(&refused), ("invalid-field", vec!["data_stores[0].url"]), "{url}");
+        assert!(!format!("{refused:?}").contains("hunter2"), "{refused:?}");
+    }
+}
+
 fn backup_of(job: &JobView, store: &str) -> String {
     let step = job.steps.iter().find(|step| step.name == "backup" && step.subject.starts_with(store)).unwrap();
     step.output.as_ref().unwrap()["path"].as_str().unwrap().to_owned()
