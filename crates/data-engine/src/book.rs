@@ -119,12 +119,8 @@ impl Book {
         Ok(self.journal.restored(self.cx.held(), id).await?)
     }
 
-    async fn applied_up(&self, version: &str) -> Result<Option<AppliedUp>, StepError> {
+    pub(crate) async fn applied_up(&self, version: &str) -> Result<Option<AppliedUp>, StepError> {
         Ok(self.journal.applied_up(self.cx.held(), &self.store, version).await?)
-    }
-
-    pub(crate) async fn fingerprint_before_up(&self, version: &str) -> Result<Option<String>, StepError> {
-        Ok(self.applied_up(version).await?.map(|up| up.fingerprint_before))
     }
 
     /// Fails where a down is about to run that does not belong to the up that our ledger has: two releases can

@@ -62,6 +62,8 @@ pub struct AppliedUp {
     pub script_sha256: String,
     /// Fingerprint of the schema before it.
     pub fingerprint_before: String,
+    /// Fingerprint of the schema after it.
+    pub fingerprint_after: String,
 }
 
 /// Data put aside before a statement destroyed it.

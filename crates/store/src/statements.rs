@@ -151,7 +151,7 @@ impl StatementJournal for Database {
     ) -> std::result::Result<Option<AppliedUp>, JournalError> {
         self.assert_held(held).await?;
         let row = sqlx::query(
-            "SELECT migration_id, script_sha256, fingerprint_before FROM ledger WHERE environment_id = (SELECT environment_id FROM jobs WHERE id = ?) \
+            "SELECT migration_id, script_sha256, fingerprint_before, fingerprint_after FROM ledger WHERE environment_id = (SELECT environment_id FROM jobs WHERE id = ?) \
              AND store = ? AND version = ? AND direction = 'up' ORDER BY id DESC LIMIT 1",
         )
         .bind(held.job.0)
@@ -247,6 +247,7 @@ fn applied_up(row: &MySqlRow) -> Result<AppliedUp> {
         migration: MigrationId(row.try_get("migration_id")?),
         script_sha256: row.try_get("script_sha256")?,
         fingerprint_before: row.try_get("fingerprint_before")?,
+        fingerprint_after: row.try_get("fingerprint_after")?,
     })
 }
 

@@ -68,7 +68,7 @@ impl Run {
     ) -> Result<String, StepError> {
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
-            self.assert_as_before_up(script, &after).await?;
+            self.assert_as_before_up(script, before, &after).await?;
         }
         self.assert_lock().await?;
         self.book.intent(end).await?;
@@ -92,16 +92,29 @@ impl Run {
         Ok(after.sha256)
     }
 
-    /// Compares the schema with the one recorded before the migration was applied.
-    async fn assert_as_before_up(&mut self, script: &Script<'_>, now: &Fingerprint) -> Result<(), StepError> {
-        let Some(recorded) = self.book.fingerprint_before_up(script.version()).await? else {
-            let news = json!({ "schema": "not verified", "migration": script.version(), "reason": "no fingerprint was recorded before it was applied" });
+    /// Compares the schema with the one recorded before the migration was applied; `before` is what this down began with.
+    async fn assert_as_before_up(
+        &mut self,
+        script: &Script<'_>,
+        before: &str,
+        now: &Fingerprint,
+    ) -> Result<(), StepError> {
+        let not_verified =
+            |reason| json!({ "schema": "not verified", "migration": script.version(), "reason": reason });
+        let Some(up) = self.book.applied_up(script.version()).await? else {
+            let news = not_verified("no fingerprint was recorded before it was applied");
             return self.book.cx.progress(news).await;
         };
-        if recorded == now.sha256 {
+        if up.fingerprint_before == now.sha256 {
             return Ok(());
         }
-        let named = match self.remembered_schema(&recorded).await? {
+        // An unwinding may have left, say, a column that came back as the last one: then the schema from before the up
+        // is no measure for this down. What other people change does not come this far; the plan refuses it.
+        if up.fingerprint_after != before {
+            let news = not_verified("the schema has changed since it was applied");
+            return self.book.cx.progress(news).await;
+        }
+        let named = match self.remembered_schema(&up.fingerprint_before).await? {
             None => "which objects differ is not known".to_owned(),
             Some(objects) => {
                 let differences = Fingerprint::of(objects).diff(now);

@@ -198,7 +198,7 @@ impl Run {
     ) -> Result<String, StepError> {
         let after = self.schema().await?;
         if script.direction == Direction::Down && !script.undo {
-            self.assert_as_before_up(script, &after).await?;
+            self.assert_as_before_up(script, before, &after).await?;
         }
         self.assert_lock().await?;
         self.book.intent(end).await?;
@@ -218,20 +218,24 @@ impl Run {
         Ok(after.sha256)
     }
 
-    async fn assert_as_before_up(&self, script: &Script<'_>, now: &Fingerprint) -> Result<(), StepError> {
-        let Some(recorded) = self.book.fingerprint_before_up(script.version()).await? else {
+    /// Compares the schema with the one recorded before the migration was applied; `before` is what this down began with.
+    async fn assert_as_before_up(&self, script: &Script<'_>, before: &str, now: &Fingerprint) -> Result<(), StepError> {
+        let Some(up) = self.book.applied_up(script.version()).await? else {
             return Ok(());
         };
-        if recorded == now.sha256 {
+        if up.fingerprint_before == now.sha256 {
             return Ok(());
         }
-        let objects = self.remembered_schema(&recorded).await?;
+        let has_changed_since = up.fingerprint_after != before;
+        let objects = self.remembered_schema(&up.fingerprint_before).await?;
         let is_known = objects.is_some();
         let then = Fingerprint::of(objects.unwrap_or_default());
         let mut differing = then.diff(now);
         if is_known {
-            // The application makes collections with its first write to them; those that the migration names are its own.
-            differing.retain(|one| !is_new_collection(&one.object, &then) || names(&script.scripts.up, &one.object));
+            // The application makes collections with its first write to them, and what else has changed since the up is
+            // told by the plan; the collections that the migration names are its own.
+            let is_others = |object: &str| has_changed_since || is_new_collection(object, &then);
+            differing.retain(|one| !is_others(&one.object) || names(&script.scripts.up, &one.object));
         }
         if is_known && differing.is_empty() {
             return Ok(());

@@ -87,6 +87,9 @@ async fn what_jobs_leave_is_never_taken_for_a_change_by_hand() {
     shop.execute("DELETE FROM users WHERE id = 2");
     shop.deploy("v3.1.0").await;
     assert_no_drift(&shop, "forward in the end").await;
+    // `nick` is where the unwinding left it, and not where it was when 002 was applied.
+    shop.roll_back("v1.0.0").await;
+    assert!(found(&shop.plan("v3.1.0").await, Code::SchemaDrifted).is_empty(), "and back");
     worker.shutdown(Duration::from_secs(5)).await;
 }
 
@@ -109,6 +112,13 @@ async fn a_change_by_hand_blocks_migrations_until_it_is_undone() {
     let [drift] = found(&plan, Code::SchemaDrifted)[..] else { panic!("{:?}", plan.findings) };
     assert_eq!((drift.severity, drift.params["store"].as_str()), (Severity::Warning, "content"));
     shop.deploy("v2.0.0").await;
+
+    // A down is not blamed for what it does not touch.
+    let index = json!({ "createIndexes": "articles", "indexes": [{ "key": { "by": 1 }, "name": "by_hand" }] });
+    shop.mongo().await.run(&index, None, None, Duration::from_secs(10)).await.unwrap();
+    let plan = shop.plan_back("v1.0.0").await;
+    assert_eq!(found(&plan, Code::SchemaDrifted)[0].severity, Severity::Warning);
+    shop.roll_back("v1.0.0").await;
     worker.shutdown(Duration::from_secs(5)).await;
 }
 

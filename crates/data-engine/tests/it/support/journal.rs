@@ -196,6 +196,7 @@ impl StatementJournal for Memory {
             migration: record.migration,
             script_sha256: record.script_sha256.clone(),
             fingerprint_before: record.fingerprint_before.clone(),
+            fingerprint_after: record.fingerprint_after.clone(),
         }))
     }
 
