@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::job::JobEvent;
+use futures::future::try_join_all;
 use saga::{JobNote, Journal};
 use serde::Deserialize;
 use sqlx::Connection;
@@ -221,13 +222,14 @@ async fn drain(plane: &Arc<Plane>, claimers: u32, batch: u32, within: Duration, 
             while begin.elapsed() < within {
                 let claimed = plane.database.claim(worker, batch).await?;
                 ensure!(!claimed.is_empty(), "the queue ran empty: the run was not as long as it was to be");
-                count.fetch_add(u32::try_from(claimed.len())?, Ordering::Relaxed);
                 if complete {
-                    let ends = claimed.into_iter().map(|held| (held, JobEvent::StepsFinished, JobNote::default()));
-                    for ended in plane.database.end_jobs(ends.collect()).await {
-                        ended?;
-                    }
+                    // A worker ends the jobs that it holds side by side.
+                    let ends = claimed
+                        .iter()
+                        .map(|held| plane.database.job(held, JobEvent::StepsFinished, JobNote::default()));
+                    try_join_all(ends).await?;
                 }
+                count.fetch_add(u32::try_from(claimed.len())?, Ordering::Relaxed);
             }
             Ok(())
         });

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use domain::ids::JobId;
 use domain::job::{self, JobEvent, JobState};
-use futures::future::join_all;
 use saga::{Held, JobNote, JournalError};
 use serde_json::json;
 
 use crate::completion::{Account, Completion, EndEvent, accounts, reads, writes};
 use crate::database::Database;
 use crate::error::Error;
-use crate::group::{Asked, Place};
+use crate::group::Asked;
 use crate::journal::{error_view, job_target, lost};
 use crate::short::ShortTransaction;
 
@@ -26,22 +25,9 @@ pub(crate) struct Ending {
 pub(crate) type Outcome = Result<JobState, JournalError>;
 
 impl Database {
-    /// Ends several jobs; each has its own outcome, in their order.
-    ///
-    /// # Errors
-    /// Those of [`saga::Journal::job`], for each job by itself.
-    pub async fn end_jobs(&self, ends: Vec<(Held, JobEvent, JobNote)>) -> Vec<Outcome> {
-        let enter = |(held, event, note)| self.endings().enter(Ending { held, event, note });
-        let places: Vec<_> = ends.into_iter().map(enter).collect();
-        join_all(places.into_iter().map(|place| self.ended(place))).await
-    }
-
     /// Ends a job, together with others that end now.
     pub(crate) async fn end_job(&self, held: Held, event: JobEvent, note: JobNote) -> Outcome {
-        self.ended(self.endings().enter(Ending { held, event, note })).await
-    }
-
-    async fn ended(&self, place: Place<Outcome>) -> Outcome {
+        let place = self.endings().enter(Ending { held, event, note });
         let database = self.clone();
         let write = move |batch: Vec<Asked<Ending, Outcome>>| {
             let database = database.clone();

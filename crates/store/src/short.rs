@@ -17,9 +17,9 @@ impl ShortTransaction {
     /// Begins with reads; the rows of each statement. The text holds keys, numbers and [`crate::literals`] only.
     pub(crate) async fn begin(database: &Database, reads: &str) -> Result<(Self, Vec<Vec<MySqlRow>>)> {
         let mut transaction = Self { connection: Some(database.pool().acquire().await?) };
-        let mut rows = transaction.run(format!("BEGIN; {reads}")).await?;
-        rows.remove(0);
-        Ok((transaction, rows))
+        let rows = transaction.run(format!("BEGIN; {reads}")).await?;
+        // The first answer is that of BEGIN.
+        Ok((transaction, rows.into_iter().skip(1).collect()))
     }
 
     /// Ends with writes; the rows of each statement.

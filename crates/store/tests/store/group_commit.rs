@@ -183,10 +183,8 @@ async fn a_caller_that_stands_still_does_not_hold_up_the_others() {
 async fn the_same_end_twice_at_once_is_written_once() {
     let shop = Shop::open().await;
     let held = ready(&shop, 1).await[0];
-    let ends =
-        vec![(held, JobEvent::StepsFinished, JobNote::default()), (held, JobEvent::StepsFinished, JobNote::default())];
-    let outcomes = shop.database.end_jobs(ends).await;
-    assert_eq!(outcomes, [Ok(JobState::Succeeded), Ok(JobState::Succeeded)]);
+    let (first, second) = tokio::join!(end(&shop, &held), end(&shop, &held));
+    assert_eq!([first, second], [Ok(JobState::Succeeded), Ok(JobState::Succeeded)]);
     let events = shop.database.events(held.job, 0, 100).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.data["state"] == "succeeded").count(), 1);
 }
@@ -196,8 +194,7 @@ async fn more_ends_than_one_transaction_takes_all_end() {
     let shop = Shop::open().await;
     let jobs = ready(&shop, 50).await;
     assert_eq!(jobs.len(), 50);
-    let ends = jobs.iter().map(|held| (*held, JobEvent::StepsFinished, JobNote::default()));
-    let outcomes = shop.database.end_jobs(ends.collect()).await;
+    let outcomes = join_all(jobs.iter().map(|held| end(&shop, held))).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Ok(JobState::Succeeded)), "{outcomes:?}");
     assert_eq!(shop.count("SELECT COUNT(*) FROM environments WHERE active_job_id IS NOT NULL").await, 0);
 }

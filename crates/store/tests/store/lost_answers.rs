@@ -1,6 +1,7 @@
 //! A write whose answer was lost on the wire is repeated without harm.
 
 use std::future::Future;
+use std::time::Duration;
 
 use backout_store::Database;
 use domain::ids::PreservationId;
@@ -11,6 +12,8 @@ use saga::{Held, JobNote, Journal, JournalError, Keeper, Preservation, Statement
 use testkit::ChaosProxy;
 
 use crate::support::{Shop, fresh_url, server, settings};
+
+const SOON: Duration = Duration::from_secs(20);
 
 /// A second way to the same database, through a proxy that can lose the answer to a commit.
 async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
@@ -33,11 +36,17 @@ where
     Fut: Future<Output = Result<T, JournalError>>,
     T: std::fmt::Debug,
 {
-    proxy.reset_reply_to(commit);
     let events = || shop.count("SELECT COUNT(*) FROM job_events");
     let before = events().await;
-    let lost = call().await;
-    proxy.held().await;
+    proxy.hold_reply_to(commit);
+    // The answers of statements that are sent together come one by one: only the table tells that all have run.
+    let lose = async {
+        proxy.held().await;
+        let written = || async { events().await == before + 1 };
+        testkit::eventually(SOON, written).await.unwrap();
+        proxy.refuse();
+    };
+    let (lost, ()) = tokio::join!(call(), lose);
     assert!(matches!(lost, Err(JournalError::Unavailable(_))), "{lost:?}");
     assert_eq!(events().await, before + 1, "it was written, and only its answer was lost");
     proxy.pass();
