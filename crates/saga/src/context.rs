@@ -55,6 +55,12 @@ impl StepContext {
         Ok(once::write(attempt).await?)
     }
 
+    /// Writes down what others will decide by, as an event of the step; unlike news, it is not left out while the
+    /// control database is away.
+    pub async fn record(&self, message: Value) -> Result<(), StepError> {
+        self.write_down(|| self.journal.progress(&self.held, self.step, message.clone())).await
+    }
+
     /// Tells those who watch how far the step is. News that cannot be written is not worth failing for.
     pub async fn progress(&self, message: Value) -> Result<(), StepError> {
         match self.journal.progress(&self.held, self.step, message).await {

@@ -61,7 +61,7 @@ impl Step for Migrate {
         }
         // A migration that was broken off has no ledger row; this tells the next plan what we left.
         let fingerprint = engine.fingerprint().await?;
-        cx.progress(json!({ "taken_back": { "store": self.store, "fingerprint": fingerprint } })).await
+        cx.record(json!({ "taken_back": { "store": self.store, "fingerprint": fingerprint } })).await
     }
 
     fn deadline(&self) -> Duration {

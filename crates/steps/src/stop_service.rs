@@ -55,9 +55,7 @@ impl StopService {
     async fn host<'a>(&'a self, cx: &'a StepContext) -> Result<Host<'a>, StepError> {
         Host::open(self.provider.as_ref(), cx, &self.at.host).await
     }
-}
 
-impl StopService {
     /// "Undone" tells people that the old version is back, so it is given the time to answer. What it answers, and
     /// whether it does, is its own affair: it may be the version that failed.
     async fn wait_until_it_answers(&self, cx: &StepContext, host: &Host<'_>) -> Result<(), StepError> {

@@ -22,6 +22,7 @@ int main(void) {
         return setting("EXIT", 1);
     }
     signal(SIGTERM, leave);
+    usleep(1000 * setting("LISTENS_AFTER_MS", 0));
     signal(SIGPIPE, SIG_IGN);
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -37,6 +37,18 @@ async fn a_stopped_service_is_kept_and_comes_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_service_answers_again_when_its_stop_is_undone() {
+    let world = World::new().await;
+    let slow = image(&world.engine, &[("LISTENS_AFTER_MS", "400")]).await;
+    world.run_by_hand(&world.body(&slow, "unless-stopped")).await;
+    let (stop, cx) = (world.stop_service().await, world.cx(1));
+    let output = stop.run(&cx).await.unwrap();
+    stop.undo(&cx, Some(output)).await.unwrap();
+    let answer = reqwest::get(format!("http://{}/", world.port.address())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
 async fn every_point_at_which_a_worker_may_die_is_repaired_forward_and_back() {
     let mut cases = Vec::new();
     for policy in ["unless-stopped", "always"] {
