@@ -4,14 +4,14 @@ use domain::finding::Code;
 use domain::job::JobState;
 use driver_gateway::nginx::{file_stem, snippet};
 use serde_json::json;
-use testkit::Nginx;
+use testkit::{Backout, Nginx};
 
 use crate::support::{ENVIRONMENT, Scene, broken_release, problem, rollback_request, shared_backout};
 
 /// A scene whose visitors come through an nginx that includes Backout's snippet, or does not.
-async fn behind_nginx(is_included: bool) -> (Scene, Nginx) {
+async fn behind_nginx(backout: &Backout, is_included: bool) -> (Scene, Nginx) {
     let mut front = None;
-    let scene = Scene::with_settings(shared_backout().await, |site| {
+    let scene = Scene::with_settings(backout, |site| {
         let name = file_stem(&format!("{}/{ENVIRONMENT}", site.container()));
         let nginx = Nginx::start(site.port(), |directory| {
             is_included.then(|| (format!("{name}.conf"), snippet(directory, &name)))
@@ -48,7 +48,7 @@ async fn visitor(url: String, mut stop: tokio::sync::oneshot::Receiver<()>) -> V
 
 #[tokio::test(flavor = "multi_thread")]
 async fn visitors_meet_the_application_or_the_page_and_nothing_else() {
-    let (scene, nginx) = behind_nginx(true).await;
+    let (scene, nginx) = behind_nginx(shared_backout().await, true).await;
     scene.settle_on_v082().await.unwrap();
     let plan = scene.plan_rollback("v0.8.1").await.unwrap();
     assert!(plan.findings.iter().all(|finding| finding.code != Code::TrafficBeforeVerification));
@@ -68,7 +68,7 @@ async fn visitors_meet_the_application_or_the_page_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn maintenance_by_a_person_keeps_the_services_running_behind_the_page() {
-    let (scene, nginx) = behind_nginx(true).await;
+    let (scene, nginx) = behind_nginx(shared_backout().await, true).await;
     scene.deploy("v0.8.1").await.unwrap();
     let request = domain::view::MaintenanceRequest { reason: "moving disks".into() };
     let job = scene.client.maintenance_on(&scene.app, ENVIRONMENT, &request).await.unwrap();
@@ -83,7 +83,7 @@ async fn maintenance_by_a_person_keeps_the_services_running_behind_the_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_does_not_include_the_snippet_blocks_the_plan() {
-    let (scene, _nginx) = behind_nginx(false).await;
+    let (scene, _nginx) = behind_nginx(shared_backout().await, false).await;
     let refused = scene.client.start_deployment(&scene.app, ENVIRONMENT, &deploy("v0.8.1")).await;
     assert_eq!(problem(refused), (409, "plan-blocked".into()));
     let plan = scene.client.plan_deployment(&scene.app, ENVIRONMENT, &deploy("v0.8.1")).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_gateway_that_does_not_include_the_snippet_blocks_the_plan() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_that_fails_takes_the_page_away_again() {
-    let (scene, nginx) = behind_nginx(true).await;
+    let (scene, nginx) = behind_nginx(shared_backout().await, true).await;
     scene.client.register_release(&scene.app, &broken_release().unwrap()).await.unwrap();
     scene.settle_on_v082().await.unwrap();
     let request = rollback_request("v0.8.1-broken");
@@ -100,4 +100,24 @@ async fn a_rollback_that_fails_takes_the_page_away_again() {
     assert_eq!(scene.rested(job.id).await.unwrap().state, JobState::Undone);
     assert_eq!(visit(&nginx).await, 200);
     assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_at_the_switches_of_the_page_leaves_none_behind() {
+    let backout = Backout::serve(&[]).unwrap();
+    let (scene, nginx) = behind_nginx(&backout, true).await;
+    scene.settle_on_v082().await.unwrap();
+    for (step, state) in [("maintenance_on", "started"), ("maintenance_on", "finished"), ("maintenance_off", "started")]
+    {
+        let job = scene.start_rollback("v0.8.1").await.unwrap();
+        scene.step(&job, step, state).await.unwrap();
+        backout.server().kill9().unwrap();
+        backout.restart().unwrap();
+        let job = scene.rested(job.id).await.unwrap();
+        assert_eq!(job.state, JobState::Succeeded, "{step} {state}: {:?}", job.error);
+        assert_eq!(visit(&nginx).await, 200, "{step} {state}");
+        assert_eq!(scene.answering().await.unwrap(), "v0.8.1");
+        assert!(!nginx.directory().join(format!("{}.{ENVIRONMENT}.html", scene.app)).exists(), "{step} {state}");
+        scene.deploy("v0.8.2").await.unwrap();
+    }
 }

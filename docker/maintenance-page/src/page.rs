@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// Shared with the gateway's page; `{{notice}}` stands for what there is to say, in either language.
+const PAGE: &str = include_str!("../page.html");
+
 /// What the page says besides being closed.
 pub(crate) struct Notice {
     pub reason: Option<String>,
@@ -46,17 +49,9 @@ impl Notice {
         let row = |label: &str, value: &Option<String>| {
             value.as_ref().map_or_else(String::new, |value| format!("<p>{label}: {}</p>", escape_html(value)))
         };
-        format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>Maintenance · 系统维护</title>\
-             <style>body{{font:1.1em/1.6 sans-serif;max-width:36em;margin:15vh auto;padding:0 1em}}</style></head><body>\
-             <h1>Down for maintenance</h1><p>We will be back shortly.</p>{}{}\
-             <section lang=\"zh-CN\"><h1>系统维护中</h1><p>服务即将恢复，请稍后再试。</p>{}{}</section></body></html>\n",
-            row("Reason", &self.reason),
-            row("Expected end", &self.until),
-            row("原因", &self.reason),
-            row("预计结束时间", &self.until),
-        )
+        let notice = |reason, until| row(reason, &self.reason) + &row(until, &self.until);
+        PAGE.replace("{{notice}}", &notice("Reason", "Expected end"))
+            .replace("{{notice zh-CN}}", &notice("原因", "预计结束时间"))
     }
 }
 

@@ -1,7 +1,10 @@
 //! The maintenance page as files: HTML for people, the house's JSON envelope for programs.
 
+use html_escape::encode_safe;
 use serde_json::json;
 
+/// Shared with the page of the maintenance container.
+const PAGE: &str = include_str!("../../../../docker/maintenance-page/page.html");
 const OWNER: &str = "<!-- backout job ";
 const OWNER_END: &str = " -->";
 
@@ -16,20 +19,12 @@ pub struct Page {
 
 impl Page {
     pub(crate) fn html(&self) -> String {
-        let reason = |label: &str| match self.reason.as_str() {
+        let notice = |label: &str| match self.reason.as_str() {
             "" => String::new(),
-            reason => format!("<p>{label}: {}</p>", escape(reason)),
+            reason => format!("<p>{label}: {}</p>", encode_safe(reason)),
         };
-        format!(
-            "{OWNER}{}{OWNER_END}\n<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>Maintenance · 系统维护</title>\
-             <style>body{{font:1.1em/1.6 sans-serif;max-width:36em;margin:15vh auto;padding:0 1em}}</style></head><body>\
-             <h1>Down for maintenance</h1><p>We will be back shortly.</p>{}\
-             <section lang=\"zh-CN\"><h1>系统维护中</h1><p>服务即将恢复，请稍后再试。</p>{}</section></body></html>\n",
-            escape(&self.owner),
-            reason("Reason"),
-            reason("原因"),
-        )
+        let page = PAGE.replace("{{notice}}", &notice("Reason")).replace("{{notice zh-CN}}", &notice("原因"));
+        format!("{OWNER}{}{OWNER_END}\n{page}", encode_safe(&self.owner))
     }
 
     pub(crate) fn json(&self) -> String {
@@ -44,20 +39,6 @@ impl Page {
     pub(crate) fn owner_of(html: &str) -> Option<&str> {
         html.lines().next()?.strip_prefix(OWNER)?.strip_suffix(OWNER_END)
     }
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut escaped, character| {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-        escaped
-    })
 }
 
 #[cfg(test)]

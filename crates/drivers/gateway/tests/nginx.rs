@@ -100,6 +100,19 @@ async fn a_restart_of_nginx_keeps_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_which_only_parts_were_written_is_not_shown_and_can_be_shown() {
+    let front = Front::start().await;
+    for part in ["json", "json.part", "html.part"] {
+        std::fs::write(front.nginx.directory().join(format!("{NAME}.{part}")), "half a pa").unwrap();
+    }
+    assert_eq!((front.status().await, front.gateway.owner().await.unwrap()), (StatusCode::OK, None));
+    front.gateway.show(&page("job-2")).await.unwrap();
+    assert_eq!(front.gateway.owner().await.unwrap().as_deref(), Some("job-2"));
+    front.gateway.hide().await.unwrap();
+    assert_eq!(front.status().await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_where_no_operator_put_the_snippet() {
     let front = Front::with(|_| None).await;
     for error in [front.gateway.check().await.unwrap_err(), front.gateway.show(&page("job-1")).await.unwrap_err()] {
