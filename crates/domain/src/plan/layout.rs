@@ -3,7 +3,7 @@
 use super::PlannedStep;
 use super::facts::{ContainerState, Facts, ImageState};
 use super::schema::{SchemaDecision, StoreMove};
-use super::step_spec::{PageAt, Precondition, ServiceAt, StepSpec};
+use super::step_spec::{PageAt, ServiceAt, StepSpec};
 use crate::environment::{Engine, Service};
 use crate::finding::{Code, Finding};
 use crate::ledger::{Direction, MigrationRef};
@@ -38,7 +38,7 @@ impl<'a> Steps<'a> {
     ) -> (Vec<PlannedStep>, u32) {
         let facts = self.facts;
         let places = places(facts);
-        let preflight = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
+        let preflight = self.add(preflight(), &[]);
         let mut before_stop = vec![preflight];
         let mut backed_up: Vec<&str> = Vec::new();
         for change in &schema.moves {
@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
     pub(super) fn close(mut self) -> (Vec<PlannedStep>, u32) {
         let facts = self.facts;
         let places = places(facts);
-        let preflight = self.add(StepSpec::Preflight { preconditions: preconditions(facts, &places) }, &[]);
+        let preflight = self.add(preflight(), &[]);
         let mut closed = Vec::new();
         if let Some(gateway) = &facts.spec.gateway {
             let page = PageAt::Gateway { gateway: gateway.clone() };
@@ -246,13 +246,14 @@ impl<'a> Steps<'a> {
     }
 }
 
-struct Place<'a> {
-    at: ServiceAt,
+/// A service on one of its hosts.
+pub(super) struct Place<'a> {
+    pub(super) at: ServiceAt,
     service: &'a Service,
     exists: bool,
 }
 
-fn places(facts: &Facts) -> Vec<Place<'_>> {
+pub(super) fn places(facts: &Facts) -> Vec<Place<'_>> {
     facts
         .spec
         .services
@@ -270,31 +271,9 @@ fn places(facts: &Facts) -> Vec<Place<'_>> {
         .collect()
 }
 
-fn preconditions(facts: &Facts, places: &[Place<'_>]) -> Vec<Precondition> {
-    let images = facts.images.iter().filter_map(|image| match &image.state {
-        ImageState::Present(id) => Some(Precondition::Image {
-            host: image.host.clone(),
-            reference: image.reference.clone(),
-            image_id: id.clone(),
-        }),
-        _ => None,
-    });
-    let containers = places.iter().map(|place| Precondition::Container {
-        at: place.at.clone(),
-        image_id: facts.containers.iter().find_map(|fact| match &fact.state {
-            ContainerState::Present { image_id, .. }
-                if fact.host == place.at.host && fact.service == place.at.service =>
-            {
-                Some(image_id.clone())
-            }
-            _ => None,
-        }),
-    });
-    let ledgers = facts.target.schema.iter().filter_map(|(name, schema)| {
-        let applied = facts.stores.get(name)?.applied.as_ref().ok()?;
-        Some(Precondition::Ledger { store: name.clone(), engine: schema.engine, applied: applied.clone() })
-    });
-    images.chain(containers).chain(ledgers).collect()
+/// What it checks follows from the steps behind it, see [`super::preconditions`].
+fn preflight() -> StepSpec {
+    StepSpec::Preflight { preconditions: Vec::new() }
 }
 
 fn verify(facts: &Facts) -> StepSpec {

@@ -29,7 +29,7 @@ use crate::finding::{Finding, Severity};
 use crate::ids::{DeploymentId, ReleaseId};
 
 /// The format of stored plans; it rises when a step's specification changes its meaning.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One ordered plan over images, configuration, databases and caches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,19 +1,49 @@
-//! What the first step checks besides images, containers and the ledgers of the target's data stores.
+//! What the first step checks: that the world is the one that was planned for, and that the steps behind it will find
+//! what they rely on.
 
 use super::PlannedStep;
 use super::disk::{self, DiskAt};
-use super::facts::Facts;
+use super::facts::{ContainerState, Facts, ImageState};
+use super::layout::places;
 use super::schema::SchemaDecision;
 use super::step_spec::{Precondition, StepSpec};
 use crate::ledger::Direction;
 
-/// Adds to the preflight what the steps behind it rely on.
+/// Gives the preflight, where the plan begins with one, what it checks.
 pub(super) fn add(facts: &Facts, schema: &SchemaDecision, steps: &mut [PlannedStep]) {
-    let further: Vec<Precondition> =
-        schemas(facts, schema).chain(of_steps(steps)).chain(disks(schema, steps)).collect();
+    let all: Vec<Precondition> =
+        world(facts).chain(schemas(facts, schema)).chain(of_steps(steps)).chain(disks(schema, steps)).collect();
     if let Some(PlannedStep { spec: StepSpec::Preflight { preconditions }, .. }) = steps.first_mut() {
-        preconditions.extend(further);
+        *preconditions = all;
     }
+}
+
+/// Images, containers, and the ledgers of the target's data stores.
+fn world(facts: &Facts) -> impl Iterator<Item = Precondition> + '_ {
+    let images = facts.images.iter().filter_map(|image| match &image.state {
+        ImageState::Present(id) => Some(Precondition::Image {
+            host: image.host.clone(),
+            reference: image.reference.clone(),
+            image_id: id.clone(),
+        }),
+        _ => None,
+    });
+    let containers = places(facts).into_iter().map(|place| Precondition::Container {
+        image_id: facts.containers.iter().find_map(|fact| match &fact.state {
+            ContainerState::Present { image_id, .. }
+                if fact.host == place.at.host && fact.service == place.at.service =>
+            {
+                Some(image_id.clone())
+            }
+            _ => None,
+        }),
+        at: place.at,
+    });
+    let ledgers = facts.target.schema.iter().filter_map(|(name, schema)| {
+        let applied = facts.stores.get(name)?.applied.as_ref().ok()?;
+        Some(Precondition::Ledger { store: name.clone(), engine: schema.engine, applied: applied.clone() })
+    });
+    images.chain(containers).chain(ledgers)
 }
 
 /// Schemas that change; one that stays may differ without harm.
