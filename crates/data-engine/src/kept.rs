@@ -21,7 +21,7 @@ pub(crate) enum Comes {
     Whole,
     /// Only these columns: of the others there is a newer copy.
     Columns(Vec<String>),
-    /// A newer copy of all of it comes back.
+    /// Another copy of all of it comes back.
     Nothing,
 }
 
@@ -58,9 +58,9 @@ pub(crate) fn choose(kept: &[Preservation], early: &HashSet<PreservationId>) -> 
     choices
 }
 
-/// Why a copy stays of which there is a newer one.
+/// Why a copy stays in whose place another one was chosen.
 pub(crate) fn older(kept: &Preservation) -> String {
-    format!("a newer copy came back in its place; this one stays as {}", place(&kept.keeper))
+    format!("another copy was chosen in its place; this one stays as {}", place(&kept.keeper))
 }
 
 /// Where a copy is.

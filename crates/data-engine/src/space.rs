@@ -69,12 +69,12 @@ async fn of_mongodb(target: &driver_mongodb::Target) -> Result<Space> {
     let mut sizes = BTreeMap::new();
     for collection in target.collections().await? {
         // Views have no size, and not every server that speaks the protocol tells one.
-        if let Ok(stats) = target.run(&json!({ "collStats": collection }), None, None, LIMIT).await {
+        if let Some(stats) = told(target, &json!({ "collStats": collection })).await? {
             let bytes = ["size", "totalIndexSize"].iter().filter_map(|name| number(&stats, name)).sum();
             sizes.insert(collection, bytes);
         }
     }
-    let stats = target.run(&json!({ "dbStats": 1 }), None, None, LIMIT).await.unwrap_or_default();
+    let stats = told(target, &json!({ "dbStats": 1 })).await?.unwrap_or_default();
     let available = match (number(&stats, "fsTotalSize"), number(&stats, "fsUsedSize")) {
         (Some(total), Some(used)) if total > 0 => Some(total.saturating_sub(used)),
         _ => None,
@@ -82,11 +82,19 @@ async fn of_mongodb(target: &driver_mongodb::Target) -> Result<Space> {
     Ok(Space { sizes, available })
 }
 
+/// The answer, if the server gives one; one that does not answer now is an error.
+async fn told(target: &driver_mongodb::Target, question: &Value) -> Result<Option<Value>> {
+    match target.run(question, None, None, LIMIT).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_transient() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
 /// A number in extended JSON; sizes are whole, though servers give them as doubles.
 fn number(stats: &Value, name: &str) -> Option<u64> {
     let value = stats.get(name)?;
-    let typed = ["$numberInt", "$numberLong", "$numberDouble"].iter().find_map(|kind| value.get(kind)?.as_str());
-    let text = typed?;
+    let text = ["$numberInt", "$numberLong", "$numberDouble"].iter().find_map(|kind| value.get(kind)?.as_str())?;
     text.split('.').next()?.parse().ok()
 }
 

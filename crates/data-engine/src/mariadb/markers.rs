@@ -129,7 +129,13 @@ pub(crate) async fn counts(session: &mut Session, database: &str, cx: &StepConte
     let parameters = [json!(format!("{step}/r/%{PRESERVED}")), json!(format!("{step}{RESTORED}%"))];
     let rows = session.query_json(&sql, &parameters).await.map_err(Error::from)?;
     let number = |name: &str| rows.first().and_then(|row| row.get(name)).and_then(Value::as_u64).unwrap_or_default();
-    let sql = format!("SELECT note FROM {} WHERE marker LIKE ? ORDER BY marker", quoted(database, TABLE));
+    // What came back in the end is not told of any more.
+    let sql = format!(
+        "SELECT note FROM {table} AS told WHERE marker LIKE ? AND NOT EXISTS \
+         (SELECT 1 FROM {table} AS back WHERE back.marker = REPLACE(told.marker, '/warning/', '{RESTORED}')) \
+         ORDER BY marker",
+        table = quoted(database, TABLE)
+    );
     let told = session.query_json(&sql, &[json!(format!("{step}/warning/%"))]).await.map_err(Error::from)?;
     let warnings = told.iter().filter_map(|row| row.get("note")?.as_str().map(str::to_owned)).collect();
     Ok(Counts { preserved: number("preserved"), restored: number("restored"), warnings })

@@ -75,10 +75,11 @@ impl Run {
         primary: &[String],
         candidates: &[Candidate],
     ) -> Result<Option<u64>, StepError> {
-        let (mut lost, mut early) = (Vec::new(), false);
+        // One that has been in use makes the copy of all of them the newest.
+        let (mut lost, mut early) = (Vec::new(), true);
         for one in candidates {
             if self.holds_values(kept.from, one).await? {
-                early |= one.earlier == Earlier::Untouched;
+                early &= one.earlier == Earlier::Untouched;
                 lost.push(one.name.clone());
             }
         }

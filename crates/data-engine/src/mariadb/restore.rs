@@ -43,7 +43,14 @@ impl Run {
         if kept.is_empty() {
             return Ok(());
         }
-        for choice in self.choices(version, &kept).await? {
+        let choices = self.choices(version, &kept).await?;
+        // Told first: what comes back in their place is not taken for something that the script wrote.
+        for choice in choices.iter().filter(|choice| choice.comes != Comes::Whole) {
+            if let Some(one) = kept.iter().find(|one| one.id == choice.id) {
+                self.report(one, &older(one)).await?;
+            }
+        }
+        for choice in choices {
             // What is not there any more has come back before an interruption.
             let Some(one) = kept.iter().find(|one| one.id == choice.id) else {
                 continue;
@@ -52,7 +59,7 @@ impl Run {
             match choice.comes {
                 Comes::Whole => self.restore_or_report(one, None).await?,
                 Comes::Columns(columns) => self.restore_or_report(one, Some(&columns)).await?,
-                Comes::Nothing => self.report(one, &older(one)).await?,
+                Comes::Nothing => {}
             }
         }
         Ok(())
@@ -86,7 +93,6 @@ impl Run {
             Some(columns) => self.restore_part(kept, columns).await,
         };
         match restored {
-            Ok(()) if part.is_some() => self.report(kept, &older(kept)).await,
             Ok(()) => Ok(()),
             Err(Stays::Failed(error)) => Err(error),
             Err(Stays::NoPlace(why) | Stays::Conflict(why)) => self.report(kept, &why).await,

@@ -60,8 +60,15 @@ impl Run {
 
 impl Host for Journalled {
     fn execute(&mut self, operation: &Operation) -> Result<Value, HostError> {
-        let runtime = self.runtime.clone();
-        runtime.block_on(self.carry_out(operation))
+        let (runtime, abandoned) = (self.runtime.clone(), self.run.abandoned.clone());
+        // Given up wherever it is, as all that is awaited within the step is.
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = abandoned.cancelled() => Err(HostError::Stop("the step was given up".to_owned())),
+                carried_out = self.carry_out(operation) => carried_out,
+            }
+        })
     }
 
     fn stop_sign(&self) -> StopSign {

@@ -1,6 +1,6 @@
 //! A target under its lock, and the notes that have to outlive a worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use driver_mongodb::{Acquired, Fingerprint, Target};
@@ -20,8 +20,8 @@ pub(super) const OPERATION: Duration = Duration::from_mins(10);
 /// Longer than any operation, since the lock is renewed between them. A later claim of the same job does not
 /// wait for it.
 const LOCK_TTL: Duration = Duration::from_mins(12);
-/// The most markers that are looked at: one for each operation that put something aside.
-const MAX_MARKERS: u32 = 10_000;
+/// How many markers are read at once.
+const PAGE: usize = 1_000;
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
 const SHORT: Duration = Duration::from_secs(30);
@@ -43,8 +43,7 @@ impl Run {
     pub(super) async fn open(engine: &DataEngine, target: &Target, cx: &StepContext) -> Result<Self, StepError> {
         go_on(cx)?;
         cx.assert_held().await?;
-        let owner = cx.held().job.to_string();
-        let fence = i64::try_from(cx.held().fence).unwrap_or(i64::MAX);
+        let (owner, fence) = holder_of(cx);
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
             match target.acquire_lock(LOCK, &owner, fence, LOCK_TTL).await.map_err(Error::from)? {
@@ -82,7 +81,17 @@ impl Run {
         }
     }
 
-    /// The same, for work that is to end when `abandoned` fires.
+    /// Gives the lock back for a worker that died before it could. Nothing is left to do under it, so nobody waits for
+    /// one that another job has.
+    pub(super) async fn close_for_the_dead(target: &Target, cx: &StepContext) -> Result<(), StepError> {
+        let (owner, fence) = holder_of(cx);
+        if let Acquired::Yes(_) = target.acquire_lock(LOCK, &owner, fence, LOCK_TTL).await.map_err(Error::from)? {
+            target.release_lock(LOCK, &owner, fence).await.map_err(Error::from)?;
+        }
+        Ok(())
+    }
+
+    /// One that shares the lock, for work that is to end when `abandoned` fires.
     pub(super) fn abandoned_with(&self, abandoned: CancellationToken) -> Self {
         Self { abandoned, ..self.clone() }
     }
@@ -158,6 +167,10 @@ impl Run {
     }
 }
 
+fn holder_of(cx: &StepContext) -> (String, i64) {
+    (cx.held().job.to_string(), i64::try_from(cx.held().fence).unwrap_or(i64::MAX))
+}
+
 /// How many documents the step put aside and brought back, and what did not come back.
 #[derive(Default)]
 pub(super) struct Counts {
@@ -172,14 +185,18 @@ pub(super) async fn counts(target: &Target, cx: &StepContext) -> Result<Counts, 
     let pattern = format!("^{prefix}(r/.*/preserved$|restored/|warning/)");
     let filter = json!({ "_id": { "$regularExpression": { "pattern": pattern, "options": "" } } });
     let mut counts = Counts::default();
-    for marker in markers(target, &filter).await? {
-        let id = marker["_id"].as_str().unwrap_or_default();
+    let found = markers(target, &filter).await?;
+    let kind_of = |marker: &Value| Some(marker["_id"].as_str()?.strip_prefix(&prefix)?.to_owned());
+    let back: HashSet<String> =
+        found.iter().filter_map(|marker| Some(kind_of(marker)?.strip_prefix("restored/")?.to_owned())).collect();
+    for marker in &found {
         let affected = long(&marker["affected"]).unwrap_or_default();
-        match id.strip_prefix(&prefix) {
-            Some(kind) if kind.starts_with("warning/") => {
-                counts.warnings.extend(marker["note"].as_str().map(str::to_owned));
-            }
-            Some(kind) if kind.starts_with("restored/") => counts.restored += affected,
+        let kind = kind_of(marker).unwrap_or_default();
+        match kind.split_once('/') {
+            // What came back in the end is not told of any more.
+            Some(("warning", id)) if back.contains(id) => {}
+            Some(("warning", _)) => counts.warnings.extend(marker["note"].as_str().map(str::to_owned)),
+            Some(("restored", _)) => counts.restored += affected,
             _ => counts.preserved += affected,
         }
     }
@@ -203,10 +220,23 @@ pub(super) async fn keeping_operations(
     Ok(found.iter().filter_map(number).collect())
 }
 
+/// All markers that match, page by page.
 async fn markers(target: &Target, filter: &Value) -> Result<Vec<Value>, StepError> {
-    let command = json!({ "find": MARKERS, "filter": filter, "sort": { "_id": 1 }, "batchSize": MAX_MARKERS });
-    let reply = target.run(&command, None, None, SHORT).await.map_err(Error::from)?;
-    Ok(reply["cursor"]["firstBatch"].as_array().cloned().unwrap_or_default())
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let last = found.last().map_or(json!(""), |marker| marker["_id"].clone());
+        let rest = json!({ "$and": [filter, { "_id": { "$gt": last } }] });
+        let command = json!({
+            "find": MARKERS, "filter": rest, "sort": { "_id": 1 }, "limit": PAGE, "batchSize": PAGE, "singleBatch": true,
+        });
+        let reply = target.run(&command, None, None, SHORT).await.map_err(Error::from)?;
+        let page = reply["cursor"]["firstBatch"].as_array().cloned().unwrap_or_default();
+        let is_last = page.len() < PAGE;
+        found.extend(page);
+        if is_last {
+            return Ok(found);
+        }
+    }
 }
 
 /// A number in canonical extended JSON.

@@ -56,6 +56,7 @@ pub(crate) async fn probe(
 ) -> Result<Probe<Migrated>, StepError> {
     let plans = run::plans(target, cx, migrations, direction)?;
     if run::all_done(engine, cx, &plans).await? {
+        Run::close_for_the_dead(target, cx).await?;
         Ok(Probe::Done(migrated(target, cx, &plans).await?))
     } else {
         Ok(Probe::NotDone)
@@ -72,7 +73,7 @@ pub(crate) async fn undo(
 ) -> Result<(), StepError> {
     let touched = run::touched(engine, target, cx, direction, migrations).await?;
     if touched.is_empty() {
-        return Ok(());
+        return Run::close_for_the_dead(target, cx).await;
     }
     let run = Run::open(engine, target, cx).await?;
     let mut outcome = Ok(());

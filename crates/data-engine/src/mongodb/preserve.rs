@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use domain::ids::PreservationId;
 use driver_mongodb::Overwrite;
 use mongo_script::Operation;
 use saga::{Keeper, Preservation, StatementKey, StepError};
@@ -114,8 +115,10 @@ impl Run {
         paged.target.keep_collection(collection, &keep).await.map_err(|error| paged.failed(error))?;
         // Counted where nobody writes any more.
         if early && self.target.count(&keep, &json!({})).await.map_err(Error::from)? == 0 {
-            self.target.drop_kept(&keep).await.map_err(Error::from)?;
+            // In this order: a death in between leaves an empty collection, and no record of one that is not there.
             self.book.restored(preservation.id).await?;
+            self.assert_lock().await?;
+            self.target.drop_kept(&keep).await.map_err(Error::from)?;
         }
         self.book.done(key, rows).await?;
         Ok(nothing())
@@ -125,8 +128,8 @@ impl Run {
     /// it comes back. Decided once, since what has come back before an interruption counts for it too.
     pub(super) async fn earlier_kept(&self, plan: &Plan<'_>) -> Result<Vec<(Preservation, Comes)>, StepError> {
         let version = plan.script.version();
-        let own: HashSet<_> =
-            plan.operations.iter().map(|operation| self.book.preservation_id(&plan.key(operation))).collect();
+        let keys = plan.keeping_keys(&self.target, &self.book).await?;
+        let own: HashSet<_> = keys.iter().map(|key| self.book.preservation_id(key)).collect();
         let mut kept = self.book.kept(version).await?;
         kept.retain(|one| !own.contains(&one.id));
         if kept.is_empty() {
@@ -153,7 +156,7 @@ impl Run {
 
     /// Brings one thing back into a collection that is in use. Can be repeated.
     pub(super) async fn restore(&self, kept: &Preservation) -> Result<(), StepError> {
-        let marker = format!("{}restored/{}", self.book.marker_prefix(), kept.id);
+        let marker = self.restored_marker(kept.id);
         let paged = self.paged(&marker);
         if let Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } = &kept.keeper
             && !self.exists(keep_collection).await?
@@ -185,7 +188,7 @@ impl Run {
         let rows = rows.map_err(Error::from)?;
         if conflicts > 0 {
             // The values that came back came back; the copy stays for the others.
-            self.mark(&format!("{marker}/part"), rows, None, true).await?;
+            self.mark(&format!("{marker}/part"), rows.saturating_sub(conflicts), None, true).await?;
             let why = format!(
                 "{conflicts} values were written anew meanwhile and stand; the copy is {}",
                 place(&kept.keeper)
@@ -199,11 +202,16 @@ impl Run {
     /// Notes in the journal what came back before an interruption kept it from being noted.
     pub(super) async fn settle_restored(&self, version: &str) -> Result<(), StepError> {
         for one in self.book.kept(version).await? {
-            if self.is_marked(&format!("{}restored/{}", self.book.marker_prefix(), one.id)).await? {
+            if self.is_marked(&self.restored_marker(one.id)).await? {
                 self.book.restored(one.id).await?;
             }
         }
         Ok(())
+    }
+
+    /// What says that a copy has come back.
+    pub(super) fn restored_marker(&self, id: PreservationId) -> String {
+        format!("{}restored/{id}", self.book.marker_prefix())
     }
 
     /// Tells that something stays put aside: to those who watch, and in the step's output.

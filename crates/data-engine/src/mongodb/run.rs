@@ -1,12 +1,12 @@
 //! A migration from its first operation to its ledger entry.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use domain::ledger::Direction;
 use driver_mongodb::{Fingerprint, Target};
 use mongo_script::{Compiled, Operation, Settings, compile};
-use saga::{Keeper, StatementKey, StepContext, StepError};
+use saga::{Keeper, Preservation, StatementKey, StepContext, StepError};
 use serde_json::json;
 
 use super::LEDGER;
@@ -150,6 +150,10 @@ impl Run {
         }
         let before = self.schema_before(&plan.script).await?;
         let earlier = self.earlier_kept(plan).await?;
+        // Told first: what comes back in their place is not taken for something that the script wrote.
+        for (one, _) in earlier.iter().filter(|(_, comes)| *comes == Comes::Nothing) {
+            self.report(one, &older(one)).await?;
+        }
         // Fields come back before the script fills those that are missing, collections after it has made them.
         for (one, _) in earlier.iter().filter(|(one, _)| matches!(one.keeper, Keeper::Fields { .. })) {
             self.restore(one).await?;
@@ -164,11 +168,11 @@ impl Run {
             let key = plan.key(operation);
             self.operation(&plan.script.name(), plan.script.undo, &key, operation).await?;
         }
-        for (one, comes) in earlier.iter().filter(|(one, _)| matches!(one.keeper, Keeper::Collection { .. })) {
-            match comes {
-                Comes::Nothing => self.report(one, &older(one)).await?,
-                Comes::Whole | Comes::Columns(_) => self.restore(one).await?,
-            }
+        let comes_whole = |(one, comes): &&(Preservation, Comes)| {
+            *comes == Comes::Whole && matches!(one.keeper, Keeper::Collection { .. })
+        };
+        for (one, _) in earlier.iter().filter(comes_whole) {
+            self.restore(one).await?;
         }
         self.finish(&plan.script, &end, &before, true).await.map(Some)
     }
@@ -232,13 +236,18 @@ impl Run {
         let then = Fingerprint::of(objects.unwrap_or_default());
         let mut differing = then.diff(now);
         if is_known {
+            let known = collections(&then);
+            let all = known.union(&collections(now)).copied().collect();
             // The application makes collections with its first write to them, and what else has changed since the up is
-            // told by the plan; the collections that the migration names are its own.
-            let is_others = |object: &str| has_changed_since || is_new_collection(object, &then);
-            differing.retain(|one| !is_others(&one.object) || names(&script.scripts.up, &one.object));
-        }
-        if is_known && differing.is_empty() {
-            return Ok(());
+            // told by the plan. The collections whose names stand anywhere in the migration are its own.
+            differing.retain(|one| {
+                let collection = collection_of(&one.object, &all);
+                let is_others = has_changed_since || !known.contains(collection);
+                !is_others || script.scripts.up.contains(collection)
+            });
+            if differing.is_empty() {
+                return Ok(());
+            }
         }
         let names: Vec<String> = differing.into_iter().map(|one| one.object).take(5).collect();
         Err(StepError::permanent(format!(
@@ -249,26 +258,40 @@ impl Run {
     }
 }
 
-/// The collection that an object of a fingerprint (`collection articles`, `index articles.title_1`) belongs to.
-fn collection_of(object: &str) -> &str {
+/// The names of everything in a fingerprint but its indexes.
+fn collections(fingerprint: &Fingerprint) -> BTreeSet<&str> {
+    let objects = fingerprint.objects.keys().filter_map(|object| object.split_once(' '));
+    objects.filter(|(kind, _)| *kind != "index").map(|(_, name)| name).collect()
+}
+
+/// The collection that an object of a fingerprint (`collection fs.chunks`, `index fs.chunks.files_id_1`) belongs to,
+/// among those that there are: their names may hold dots.
+fn collection_of<'a>(object: &'a str, collections: &BTreeSet<&str>) -> &'a str {
     match object.split_once(' ') {
-        Some(("index", name)) => name.split_once('.').map_or(name, |(collection, _)| collection),
+        Some(("index", name)) => {
+            let beginnings = name.match_indices('.').map(|(end, _)| &name[..end]);
+            beginnings.rev().find(|beginning| collections.contains(beginning)).unwrap_or(name)
+        }
         Some((_, name)) => name,
         None => object,
     }
-}
-
-fn is_new_collection(object: &str, then: &Fingerprint) -> bool {
-    let collection = collection_of(object);
-    !then.objects.keys().any(|known| collection_of(known) == collection)
-}
-
-fn names(script: &str, object: &str) -> bool {
-    script.contains(collection_of(object))
 }
 
 /// When the job was begun: its id says so.
 fn begin_of(cx: &StepContext) -> SystemTime {
     let seconds = cx.held().job.0.get_timestamp().map_or((0, 0), |stamp| stamp.to_unix());
     SystemTime::UNIX_EPOCH + Duration::new(seconds.0, seconds.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_belongs_to_the_collection_with_the_longest_name() {
+        let collections = BTreeSet::from(["fs", "fs.chunks"]);
+        assert_eq!(collection_of("index fs.chunks.files_id_1", &collections), "fs.chunks");
+        assert_eq!(collection_of("index fs.name.first_1", &collections), "fs");
+        assert_eq!(collection_of("collection fs.chunks", &collections), "fs.chunks");
+    }
 }

@@ -38,9 +38,18 @@ impl Run {
         let whole = self.book.progress(&forth.end())? != Progress::Untouched;
         let kept = self.own_kept(&forth).await?;
         match direction {
-            Direction::Up => self.settle_restored(back.script.version()).await?,
+            Direction::Up => {
+                self.settle_restored(back.script.version()).await?;
+                // Before the script fills the fields that are missing, as a down does.
+                for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Fields { .. })) {
+                    self.restore(one).await?;
+                }
+            }
             Direction::Down => {
-                for one in &kept {
+                // Fields need their collections.
+                let (fields, collections): (Vec<_>, Vec<_>) =
+                    kept.iter().partition(|one| matches!(one.keeper, Keeper::Fields { .. }));
+                for one in collections.into_iter().chain(fields) {
                     self.back_in_place(one).await?;
                 }
             }
@@ -50,8 +59,8 @@ impl Run {
             self.undo_operation(&back, operation, whole).await?;
         }
         if direction == Direction::Up {
-            // What the up took away has a place again.
-            for one in &kept {
+            // Collections that the up took away have a place again.
+            for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Collection { .. })) {
                 self.restore(one).await?;
             }
         }
@@ -68,20 +77,13 @@ impl Run {
 
     /// What was put aside goes back where it was; what never left is found there.
     async fn back_in_place(&self, kept: &Preservation) -> Result<(), StepError> {
-        let paged = self.paged(&format!("{}restored/{}", self.book.marker_prefix(), kept.id));
-        match &kept.keeper {
-            Keeper::Collection { collection, keep_collection } => {
-                let back = paged.target.restore_collection(keep_collection, collection).await;
-                back.map_err(|error| paged.failed(error))?;
-            }
-            Keeper::Fields { collection, fields, keep_collection } => {
-                let restored = paged.target.restore_fields(keep_collection, collection, fields).await;
-                restored.map_err(|error| paged.failed(error))?;
-            }
-            Keeper::Columns { .. } | Keeper::Table { .. } => {
-                return Err(StepError::permanent(format!("{} belongs to another kind of data store", kept.object)));
-            }
-        }
+        let Keeper::Collection { collection, keep_collection } = &kept.keeper else {
+            // Values that were written anew meanwhile stand, and the copy of the others stays and is told.
+            return self.restore(kept).await;
+        };
+        let paged = self.paged(&self.restored_marker(kept.id));
+        let back = paged.target.restore_collection(keep_collection, collection).await;
+        back.map_err(|error| paged.failed(error))?;
         self.book.restored(kept.id).await
     }
 

@@ -148,7 +148,7 @@ async fn values_written_while_an_older_copy_stayed_are_put_aside_again_when_the_
     let (_, again) = base.jobs.run(Direction::Up, &migration).await;
     assert_eq!(base.rows("SELECT a FROM t").await, ["new"]);
     assert_eq!(again.warnings.len(), 1);
-    assert!(again.warnings[0].contains("a newer copy came back in its place"), "{:?}", again.warnings);
+    assert!(again.warnings[0].contains("another copy was chosen in its place"), "{:?}", again.warnings);
     assert_eq!(base.jobs.journal.waiting().len(), 1, "the older copy stays");
 }
 

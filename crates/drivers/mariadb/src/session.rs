@@ -211,10 +211,11 @@ impl Session {
 
     /// Rows of several queries in one request, all of whose columns are text.
     pub(crate) async fn batch(&mut self, doing: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let limit = self.statement_limit;
         let mut connection = self.take(doing)?;
         let asked = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
-        let outcome = tokio::time::timeout(QUESTION_LIMIT, asked).await;
-        let rows = self.settle(connection, outcome, doing, QUESTION_LIMIT)?;
+        let outcome = tokio::time::timeout(limit, asked).await;
+        let rows = self.settle(connection, outcome, doing, limit)?;
         Ok(rows.iter().map(row_texts).collect())
     }
 
