@@ -1,6 +1,7 @@
 //! What a step knows of the job that it belongs to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -8,6 +9,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{JournalError, StepError};
 use crate::journal::{Held, Journal};
 use crate::once;
+
+/// How long news may take to be written; they are not worth holding the step up.
+const NEWS_LIMIT: Duration = Duration::from_secs(5);
 
 /// The step's place in its job, and its way to ask whether it may go on.
 #[derive(Clone)]
@@ -63,13 +67,17 @@ impl StepContext {
 
     /// Tells those who watch how far the step is. News that cannot be written is not worth failing for.
     pub async fn progress(&self, message: Value) -> Result<(), StepError> {
-        match self.journal.progress(&self.held, self.step, message).await {
-            Err(error @ JournalError::FenceLost { .. }) => Err(error.into()),
-            Err(error) => {
+        match tokio::time::timeout(NEWS_LIMIT, self.journal.progress(&self.held, self.step, message)).await {
+            Ok(Err(error @ JournalError::FenceLost { .. })) => Err(error.into()),
+            Ok(Err(error)) => {
                 tracing::warn!(job.id = %self.held.job, step.id = self.step, %error, "progress could not be written");
                 Ok(())
             }
-            Ok(()) => Ok(()),
+            Err(_) => {
+                tracing::warn!(job.id = %self.held.job, step.id = self.step, "progress could not be written in time");
+                Ok(())
+            }
+            Ok(Ok(())) => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bind::{Unbindable, bind};
 use crate::context::StepContext;
-use crate::error::{Abandoned, ErrorKind, StepError};
+use crate::error::{Abandoned, ErrorKind, JournalError, StepError};
 use crate::journal::{Held, JobNote, JobRecord, Journal};
 use crate::once::{self, Ended, UndoEnded, write};
 use crate::step::{BoundStep, StepFactory};
@@ -205,7 +205,14 @@ impl Saga<'_> {
             () = tokio::time::sleep(LOOK) => {}
             () = self.stop.cancelled() => {}
         }
-        self.asked_to_halt(past_pivot).await
+        match self.asked_to_halt(past_pivot).await {
+            // Steps that run do not need the journal for that: they go on for as long as they can do without it.
+            Err(Abandoned::Journal(JournalError::Unavailable(error))) => {
+                tracing::warn!(job.id = %self.held.job, %error, "the journal does not tell whether the job was called off");
+                Ok(None)
+            }
+            asked => asked,
+        }
     }
 
     async fn run_step(&self, planned: PlannedStep, stop: CancellationToken) -> Result<(u32, Ended), Abandoned> {

@@ -1,8 +1,13 @@
 //! Output of applications without their secrets: it goes into errors that many people read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use regex::{Captures, Regex};
 use saga::{StepContext, StepError};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -11,10 +16,26 @@ use crate::provider::Provider;
 const MASK: &str = "***";
 /// A line of a secret of several lines that is shorter is no secret by itself.
 const LINE: usize = 8;
-/// Names of what is set with `=` and not shown, wherever it stands.
-const NAMES: [&str; 8] = ["password", "passwd", "pwd", "secret", "token", "api_key", "apikey", "access_key"];
-/// What ends a value or a URL in running text.
-const ENDS: &str = "\"'`<>()[]{},;|";
+/// What is set and not shown, wherever it stands: its name, and the value as far as running text tells.
+static SET_VALUE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?ix)
+        (?<name>
+            (?: pass | password | passwd | pwd | secret | token | api_?key | access_?key | authorization )
+            \\?["']? \s* [=:] \s* (?: (?: bearer | basic ) \s+ )?
+        )
+        (?<value> \\"[^"]*" | "[^"]*" | '[^']*' | [^\s&"'`<>()\[\]{},;|\\]+ )"#,
+    )
+});
+static LOWER_CASE: LazyLock<Regex> = LazyLock::new(|| pattern("%[0-9A-F]{2}"));
+const TELLS_NOTHING: [&str; 6] = ["yes", "no", "true", "false", "null", "none"];
+/// What a URL shows as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[expect(clippy::expect_used, reason = "the patterns are literals, and each is used by a test")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a pattern of our own")
+}
 
 /// The secrets of one service.
 pub(crate) struct Masks {
@@ -29,7 +50,7 @@ impl Masks {
 
     fn new(secrets: &[SecretString]) -> Self {
         let forms: BTreeSet<String> = secrets.iter().flat_map(|secret| forms(secret.expose_secret())).collect();
-        let mut forms: Vec<String> = forms.into_iter().filter(|form| !form.trim().is_empty()).collect();
+        let mut forms: Vec<String> = forms.into_iter().collect();
         // One that contains another is replaced as a whole.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
         Self { forms }
@@ -42,32 +63,35 @@ impl Masks {
     }
 }
 
-/// As it is, as JSON and URLs write it, its lines one by one, and the password of a connection string.
+/// As it is, its lines one by one, and the password of a connection string, each as JSON, URLs and headers write it.
 fn forms(secret: &str) -> Vec<String> {
-    let mut forms = vec![secret.to_owned()];
-    forms.extend(secret.lines().map(str::trim).filter(|line| line.len() >= LINE).map(str::to_owned));
-    forms.extend(url_password(secret).map(|(_, password)| password.to_owned()));
-    let written: Vec<String> = forms.iter().flat_map(|form| [as_json(form), as_url(form)]).collect();
-    forms.extend(written);
-    forms
+    let mut plain = vec![secret.to_owned(), secret.trim().to_owned()];
+    plain.extend(secret.lines().map(str::trim).filter(|line| line.len() >= LINE).map(str::to_owned));
+    if let Some((_, password)) = url_password(secret) {
+        plain.push(password.to_owned());
+        plain.extend(percent_decode_str(password).decode_utf8().ok().map(Cow::into_owned));
+    }
+    plain.iter().filter(|form| !form.trim().is_empty()).flat_map(|form| written(form)).collect()
+}
+
+fn written(text: &str) -> Vec<String> {
+    let url = utf8_percent_encode(text, UNRESERVED).to_string();
+    let json = as_json(text);
+    vec![
+        text.to_owned(),
+        json.replace('/', "\\/"),
+        json,
+        LOWER_CASE.replace_all(&url, |found: &Captures<'_>| found[0].to_ascii_lowercase()).into_owned(),
+        url.replace("%20", "+"),
+        url,
+        STANDARD.encode(text),
+        STANDARD_NO_PAD.encode(text),
+    ]
 }
 
 fn as_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn as_url(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            written.push(char::from(byte));
-        } else {
-            // Writing to a text does not fail.
-            let _ = write!(written, "%{byte:02X}");
-        }
-    }
-    written
 }
 
 /// The password of the first URL in a text, and where it begins.
@@ -80,8 +104,13 @@ fn url_password(text: &str) -> Option<(usize, &str)> {
     // A password that was not encoded may hold what would end the authority.
     let user = if authority.contains('@') { authority } else { rest };
     let (user, _) = user.rsplit_once('@')?;
-    let (name, password) = user.split_once(':')?;
-    (!password.is_empty()).then_some((begin + name.len() + 1, password))
+    let (at, password) = match user.split_once(':') {
+        Some((name, password)) => (begin + name.len() + 1, password),
+        // `https://TOKEN@host`: databases take a name alone for a user, web servers take it for a token.
+        None if text[..begin].ends_with("http://") || text[..begin].ends_with("https://") => (begin, user),
+        None => return None,
+    };
+    (!password.is_empty()).then_some((at, password))
 }
 
 fn without_url_passwords(text: &str) -> String {
@@ -102,33 +131,19 @@ fn without_url_passwords(text: &str) -> String {
     hidden
 }
 
-/// `?token=…`, `password=…`.
+/// `?token=…`, `password: …`, `"secret":"…"`, `Authorization: Bearer …`.
 fn without_set_values(text: &str) -> String {
-    let mut hidden = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(sign) = rest.find('=') {
-        let (before, after) = (&rest[..sign], &rest[sign + 1..]);
-        hidden.push_str(before);
-        hidden.push('=');
-        rest = after;
-        let before = before.to_ascii_lowercase();
-        if NAMES.iter().any(|name| before.ends_with(name)) {
-            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-            let value = quote.map_or(rest, |_| &rest[1..]);
-            hidden.push_str(&rest[..rest.len() - value.len()]);
-            let ends = |c: char| match quote {
-                Some(quote) => c == quote,
-                None => c.is_whitespace() || c == '&' || ENDS.contains(c),
-            };
-            let end = value.find(ends).unwrap_or(value.len());
-            if end > 0 {
-                hidden.push_str(MASK);
-            }
-            rest = &value[end..];
+    let hide = |found: &Captures<'_>| {
+        let (name, value) = (&found["name"], &found["value"]);
+        let quote = ["\\\"", "\"", "'"].into_iter().find(|quote| value.starts_with(quote)).unwrap_or_default();
+        // "using password: YES" is what MariaDB says of any refused login.
+        if TELLS_NOTHING.contains(&value.to_ascii_lowercase().as_str()) || value.len() == 2 * quote.len() {
+            format!("{name}{value}")
+        } else {
+            format!("{name}{quote}{MASK}{quote}")
         }
-    }
-    hidden.push_str(rest);
-    hidden
+    };
+    SET_VALUE.replace_all(text, hide).into_owned()
 }
 
 /// The beginning of a text, for errors.
@@ -157,6 +172,8 @@ mod tests {
         );
         assert_eq!(hide(&["abc", "abcdef"], "abcdef abc"), "*** ***");
         assert_eq!(hide(&["", " "], "nothing to hide"), "nothing to hide");
+        assert_eq!(hide(&["hunter2\n"], "used hunter2"), "used ***");
+        assert_eq!(hide(&[secret], "k=p%22w%20d%2f1 p%22w+d%2F1 cCJ3IGQvMQ== p\\\"w d\\/1"), "k=*** *** *** ***");
     }
 
     #[test]
@@ -170,6 +187,7 @@ mod tests {
             hide(&["mysql://cms:s3cr3t@db/cms"], "access denied for cms using s3cr3t"),
             "access denied for cms using ***"
         );
+        assert_eq!(hide(&["mysql://cms:p%40ss@db/cms"], "refused p@ss, p%40ss"), "refused ***, ***");
     }
 
     #[test]
@@ -180,6 +198,16 @@ mod tests {
             ("(http://127.0.0.1:80/health)", "(http://127.0.0.1:80/health)"),
             ("GET http://a/?api_key=12&x=3", "GET http://a/?api_key=***&x=3"),
             ("DB_PASSWORD='x y' user=me", "DB_PASSWORD='***' user=me"),
+            (r#"{"password":"x","user":"me"}"#, r#"{"password":"***","user":"me"}"#),
+            (r#"{\"secret\":\"x\"}"#, r#"{\"secret\":\"***\"}"#),
+            ("DB_PASS=x, passwd = y", "DB_PASS=***, passwd = ***"),
+            ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+            ("clone https://ghp_abc@github.com/x", "clone https://***@github.com/x"),
+            ("mysql://root@db/x", "mysql://root@db/x"),
+            (
+                "Access denied for user 'cms' (using password: YES)",
+                "Access denied for user 'cms' (using password: YES)",
+            ),
             ("a = b == c", "a = b == c"),
             ("ends ://", "ends ://"),
         ];

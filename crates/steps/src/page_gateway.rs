@@ -25,8 +25,10 @@ impl PageGateway {
         let gateway = self.open(provider, cx).await?;
         let job = cx.held().job;
         let reason = provider.maintenance_reason(job).await?;
+        let page = Page { owner: job.to_string(), reason };
+        gateway.prepare(&page).await.map_err(|error| gateway_error(&error))?;
         cx.assert_held().await?;
-        gateway.show(&Page { owner: job.to_string(), reason }).await.map_err(|error| gateway_error(&error))?;
+        gateway.switch_on().await.map_err(|error| gateway_error(&error))?;
         Ok(self.evidence(&gateway))
     }
 

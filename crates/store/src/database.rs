@@ -29,6 +29,12 @@ pub struct Settings {
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The default isolation locks the gaps around rows that are not there: callers who ask for the same new key would end in
+/// deadlocks. A process that stands still in the middle of a transaction would keep its row locks, and with them the
+/// job from whoever takes it over: the server ends such a transaction, and nobody waits long for a row.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+                       SET SESSION idle_transaction_timeout = 10, innodb_lock_wait_timeout = 5";
+
 /// The control database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -59,11 +65,9 @@ impl Database {
         let pool = MySqlPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // The default level locks the gaps around rows that are not there: callers who ask for the same new
-            // key would end in deadlocks.
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                    connection.execute(SESSION).await?;
                     Ok(())
                 })
             })

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::completion::{Account, Completion, EndEvent, accounts, reads, writes};
 use crate::database::Database;
-use crate::error::Error;
 use crate::group::Asked;
 use crate::journal::{error_view, job_target, lost};
 use crate::short::ShortTransaction;
@@ -62,29 +61,30 @@ impl Database {
         jobs.sort_unstable();
         jobs.dedup();
         let (transaction, found) = ShortTransaction::begin(self, &reads(&jobs)).await?;
-        let mut found: HashMap<JobId, Result<Account, Error>> = accounts(&found)?.into_iter().collect();
+        let accounts = accounts(&found)?.into_iter();
+        let mut found: HashMap<JobId, Result<Account, JournalError>> =
+            accounts.map(|(job, account)| (job, account.map_err(JournalError::from))).collect();
         let mut ended: HashMap<JobId, JobState> = HashMap::new();
         let mut completions = Vec::new();
         let mut outcomes = Vec::with_capacity(endings.len());
         for Ending { held, event, note } in endings {
-            let outcome = match found.remove(&held.job) {
+            let decided = match found.get(&held.job) {
                 None => match ended.get(&held.job) {
                     // The same end twice at once: the second is told what the first one comes to.
-                    Some(state) if job_target(*event) == Some(*state) => Ok(*state),
+                    Some(state) if job_target(*event) == Some(*state) => Ok(End::Before(*state)),
                     _ => Err(lost(held)),
                 },
-                Some(Err(unreadable)) => Err(unreadable.into()),
-                Some(Ok(account)) => end(account, held, *event, note).map(|end| match end {
-                    End::Now(completion) => {
-                        let next = completion.next;
-                        ended.insert(held.job, next);
-                        completions.push(*completion);
-                        next
-                    }
-                    End::Before(state) => state,
-                }),
+                Some(Err(unreadable)) => Err(unreadable.clone()),
+                Some(Ok(account)) => decide(account, held, *event),
             };
-            outcomes.push(outcome);
+            // Not all who ask hold the job: its account is there until one of them ends it.
+            if let Ok(End::Now(next)) = decided
+                && let Some(Ok(account)) = found.remove(&held.job)
+            {
+                ended.insert(held.job, next);
+                completions.push(completion(account, next, note));
+            }
+            outcomes.push(decided.map(|(End::Now(state) | End::Before(state))| state));
         }
         if completions.is_empty() {
             transaction.rollback().await?;
@@ -96,27 +96,30 @@ impl Database {
 }
 
 enum End {
-    Now(Box<Completion>),
+    Now(JobState),
     /// The answer to the first try of this very write was lost.
     Before(JobState),
 }
 
-fn end(account: Account, held: &Held, event: JobEvent, note: &JobNote) -> Result<End, JournalError> {
+fn decide(account: &Account, held: &Held, event: JobEvent) -> Result<End, JournalError> {
     if account.fence != held.fence || account.worker != Some(held.worker) {
         return Err(lost(held));
     }
-    let next = match job::apply(account.state, event) {
-        Ok(next) => next,
-        Err(_) if job_target(event) == Some(account.state) => return Ok(End::Before(account.state)),
-        Err(illegal) => return Err(JournalError::Illegal(illegal.to_string())),
-    };
+    match job::apply(account.state, event) {
+        Ok(next) => Ok(End::Now(next)),
+        Err(_) if job_target(event) == Some(account.state) => Ok(End::Before(account.state)),
+        Err(illegal) => Err(JournalError::Illegal(illegal.to_string())),
+    }
+}
+
+fn completion(account: Account, next: JobState, note: &JobNote) -> Completion {
     let error = note.error.as_ref().map(|error| error_view(note.step, error));
     let mut data = json!({ "state": next.as_str() });
     if let Some(error) = &error {
         data["error"] = json!(error);
     }
     let event = EndEvent { seq: account.event_seq + 1, step: note.step, data };
-    Ok(End::Now(Box::new(Completion { account, next, error, event: Some(event) })))
+    Completion { account, next, error, event: Some(event) }
 }
 
 fn unknown() -> JournalError {

@@ -43,7 +43,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 const DUPLICATE_KEY: u16 = 1062;
 /// What passes by itself, or with the server that is in its place next.
-const PASSING: [u16; 12] = [
+const PASSING: [u16; 16] = [
+    1021, // disk full
+    1041, // out of memory
+    1114, // table full, as a full disk is told, too
+    1226, // too much for this user
     1020, // row changed since it was read (a server with snapshot isolation)
     1040, // too many connections
     1047, // cluster node not ready

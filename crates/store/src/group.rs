@@ -4,6 +4,7 @@
 //! no transaction under way begins one at once; those who come meanwhile wait for the next, which takes them all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -12,6 +13,9 @@ const MOST: usize = 16;
 /// Transactions side by side at most, for as long as each has its full number of callers: fewer callers are better off
 /// in one transaction, whose commit they share; more of them would wait for one thread of the server.
 const SIDE_BY_SIDE: usize = 4;
+/// How long one transaction may take: a server that hangs is as good as away, and those who come next try again on
+/// another connection.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What one caller asks for, and where the answer goes.
 pub(crate) struct Asked<Q, A> {
@@ -60,8 +64,8 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
         Place(place)
     }
 
-    /// Waits for the answer, and sees to it that somebody works for all that wait. `None` where the work broke off, so
-    /// that it is not known what was done.
+    /// Waits for the answer, and sees to it that somebody works for all that wait. `None` where the work broke off or hung,
+    /// so that it is not known what was done.
     pub(crate) async fn wait<W>(
         &self,
         Place(place): Place<A>,
@@ -74,8 +78,8 @@ impl<Q: Send + 'static, A: Send + 'static> Group<Q, A> {
             let mut service = Service { line: Arc::clone(&self.line), ended: false };
             tokio::spawn(async move {
                 while let Some(batch) = service.next() {
-                    // One that panics takes its own callers with it and nobody else.
-                    let _ = tokio::spawn(work(batch)).await;
+                    // One that panics, or hangs, takes its own callers with it and nobody else.
+                    let _ = tokio::spawn(tokio::time::timeout(LIMIT, work(batch))).await;
                 }
             });
         }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use domain::ids::WorkerId;
 use store::{Database, Heart};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-/// Beats in the length of a lease: two may be lost without harm.
+/// Beats in the length of a lease. One that gets no answer ends with its interval, and the next, on a connection of its
+/// own, begins at once: two in a row may be lost without harm.
 const BEATS_PER_LEASE: u32 = 4;
 
 pub(super) struct Heartbeat {
@@ -45,26 +47,23 @@ impl Heartbeat {
 
 async fn beat(database: &Database, worker: WorkerId, interval: Duration) {
     let mut heart: Option<Heart> = None;
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if heart.is_none() {
-            match database.heart().await {
-                Ok(connected) => heart = Some(connected),
-                Err(error) => tracing::warn!(worker.id = %worker, %error, "the heartbeat has no connection"),
-            }
+        ticks.tick().await;
+        match tokio::time::timeout(interval, beat_once(database, worker, &mut heart)).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => tracing::warn!(worker.id = %worker, %error, "a heartbeat failed"),
+            Err(_) => tracing::warn!(worker.id = %worker, "a heartbeat got no answer in time"),
         }
-        if let Some(connected) = &mut heart {
-            match tokio::time::timeout(interval, connected.beat(worker)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(worker.id = %worker, %error, "a heartbeat failed");
-                    heart = None;
-                }
-                Err(_) => {
-                    tracing::warn!(worker.id = %worker, "a heartbeat got no answer in time");
-                    heart = None;
-                }
-            }
-        }
-        tokio::time::sleep(interval).await;
+        heart = None;
     }
+}
+
+async fn beat_once(database: &Database, worker: WorkerId, heart: &mut Option<Heart>) -> store::Result<()> {
+    let connected = match heart {
+        Some(connected) => connected,
+        None => heart.insert(database.heart().await?),
+    };
+    connected.beat(worker).await
 }

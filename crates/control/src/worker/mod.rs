@@ -17,6 +17,7 @@ use saga::{Abandoned, Held, JobNote, Journal, JournalError, Outcome, StepError};
 use store::WorkerRow;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +43,10 @@ pub struct WorkerSettings {
 const POLL: Duration = Duration::from_secs(1);
 /// How long a job whose journal could not be written rests before it is tried again.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+/// How long the goodbye of a worker that stops may take.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// How long the control database may take to give back a job: a server that hangs is as good as away.
+const GIVE_BACK: Duration = Duration::from_secs(10);
 
 /// A running worker.
 pub struct Worker {
@@ -70,11 +75,13 @@ impl Worker {
         })?;
         let (stop, abandon, drivers) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let journal = Arc::new(Announcing::new(control.clone()));
+        let slots = || Arc::new(Semaphore::new(usize::from(settings.slots.max(1))));
         let runner = Runner {
             control: control.clone(),
             journal,
             factory: Arc::new(steps::Factory::new(StoreProvider::new(control.clone()))),
-            slots: Arc::new(Semaphore::new(usize::from(settings.slots.max(1)))),
+            slots: slots(),
+            rescues: slots(),
             drivers: drivers.clone(),
             driven: Driven::default(),
             stop: stop.clone(),
@@ -92,20 +99,30 @@ impl Worker {
     /// Stops between steps, waiting at most `within`; what has not stopped by then is left to other workers.
     pub async fn shutdown(self, within: Duration) {
         self.stop.cancel();
-        for task in self.loops {
-            if let Err(error) = task.await {
-                tracing::error!(worker.id = %self.id, %error, "a loop of the worker ended badly");
+        let deadline = Instant::now() + within;
+        for mut task in self.loops {
+            match tokio::time::timeout_at(deadline, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(worker.id = %self.id, %error, "a loop of the worker ended badly"),
+                // What it claims now is driven by nobody, and its lease ends with this process.
+                Err(_) => task.abort(),
             }
         }
         self.drivers.close();
-        if tokio::time::timeout(within, self.drivers.wait()).await.is_err() {
+        if tokio::time::timeout_at(deadline, self.drivers.wait()).await.is_err() {
             tracing::warn!(worker.id = %self.id, "jobs did not stop in time; other workers take them over");
             self.abandon.cancel();
             self.drivers.wait().await;
         }
         self.heartbeat.stop();
-        if let Err(error) = self.control.database().end_worker(self.id).await {
-            tracing::warn!(worker.id = %self.id, %error, "the worker could not say goodbye; its lease will run out");
+        match tokio::time::timeout(GOODBYE, self.control.database().end_worker(self.id)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(worker.id = %self.id, %error, "the worker could not say goodbye; its lease will run out");
+            }
+            Err(_) => {
+                tracing::warn!(worker.id = %self.id, "the goodbye got no answer; the worker's lease will run out")
+            }
         }
     }
 }
@@ -117,6 +134,9 @@ struct Runner {
     journal: Arc<Announcing>,
     factory: Arc<steps::Factory>,
     slots: Arc<Semaphore>,
+    /// As many again, for jobs that are taken over: they stand in the middle of a change and do not wait behind
+    /// those that have not begun.
+    rescues: Arc<Semaphore>,
     drivers: TaskTracker,
     driven: Driven,
     stop: CancellationToken,
@@ -125,10 +145,10 @@ struct Runner {
 }
 
 impl Runner {
-    /// Drives a claimed job in a task of its own, holding one of the slots.
+    /// Drives a claimed job in a task of its own, holding a permit.
     fn spawn(&self, held: Held, permit: tokio::sync::OwnedSemaphorePermit) {
         let runner = self.clone();
-        let driven = self.driven.enter(held.job);
+        let driven = self.driven.enter(&held);
         self.drivers.spawn(async move {
             tokio::select! {
                 () = runner.drive(held) => {}
@@ -148,8 +168,12 @@ impl Runner {
                     break;
                 }
                 Ok(Outcome::Stopped) => {
-                    if let Err(error) = self.control.database().give_back(&held).await {
-                        tracing::warn!(job.id = %held.job, %error, "job could not be given back; it will be taken over");
+                    match tokio::time::timeout(GIVE_BACK, self.control.database().give_back(&held)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            tracing::warn!(job.id = %held.job, %error, "job could not be given back; it will be taken over");
+                        }
+                        Err(_) => tracing::warn!(job.id = %held.job, "giving the job back got no answer"),
                     }
                     self.control.wake().queued();
                     break;

@@ -15,6 +15,8 @@ use super::lock_file::owner_is_dead;
 
 /// How often other workers are looked at.
 const LOOK: Duration = Duration::from_millis(400);
+/// How long the control database may take for a look or a take-over: a server that hangs is as good as away.
+const LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
     let mut watch = Watch::new(lease);
@@ -24,19 +26,25 @@ pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
             () = tokio::time::sleep(LOOK) => {}
             () = runner.stop.cancelled() => return,
         }
-        let held = match runner.control.database().held_jobs().await {
-            Ok(held) => held,
-            Err(error) => {
+        let held = match tokio::time::timeout(LIMIT, runner.control.database().held_jobs()).await {
+            Ok(Ok(held)) => held,
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "other workers' jobs could not be read");
                 // Beats that could not be seen do not count as missing.
                 watch.forget();
                 continue;
             }
+            Err(_) => {
+                tracing::warn!("other workers' jobs could not be read in time");
+                watch.forget();
+                continue;
+            }
         };
+        watch.looked(Instant::now());
         watch.keep_only(&held);
         let (ours, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|orphan| orphan.owner.id == me.id);
         for orphan in lost.seen_twice(ours, &runner.driven) {
-            if let Ok(permit) = Arc::clone(&runner.slots).try_acquire_owned() {
+            if let Ok(permit) = Arc::clone(&runner.rescues).try_acquire_owned() {
                 take(&runner, me.id, &orphan, true, permit).await;
             }
         }
@@ -46,20 +54,22 @@ pub(super) async fn run(runner: Runner, me: WorkerRow, lease: Duration) {
             if !dead && !watch.stands_still(orphan.owner.id, orphan.beat, Instant::now()) {
                 continue;
             }
-            let Ok(permit) = Arc::clone(&runner.slots).try_acquire_owned() else { continue };
+            let Ok(permit) = Arc::clone(&runner.rescues).try_acquire_owned() else { continue };
             take(&runner, me.id, &orphan, dead, permit).await;
         }
     }
 }
 
 async fn take(runner: &Runner, me: WorkerId, orphan: &Orphan, dead: bool, permit: tokio::sync::OwnedSemaphorePermit) {
-    match runner.control.database().take_over(me, orphan, dead).await {
-        Ok(Some(held)) => {
+    match tokio::time::timeout(LIMIT, runner.control.database().take_over(me, orphan, dead)).await {
+        Ok(Ok(Some(held))) => {
             tracing::warn!(job.id = %held.job, fence = held.fence, worker.lost = %orphan.owner.id, dead, "job taken over");
             runner.spawn(held, permit);
         }
-        Ok(None) => {}
-        Err(error) => tracing::warn!(job.id = %orphan.job, %error, "job could not be taken over"),
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::warn!(job.id = %orphan.job, %error, "job could not be taken over"),
+        // If it went through, the job is ours, driven by nobody, and found by the next looks.
+        Err(_) => tracing::warn!(job.id = %orphan.job, "taking the job over got no answer in time"),
     }
 }
 
@@ -72,7 +82,8 @@ struct Lost {
 
 impl Lost {
     fn seen_twice(&mut self, ours: Vec<Orphan>, driven: &Driven) -> Vec<Orphan> {
-        let undriven: Vec<Orphan> = ours.into_iter().filter(|orphan| !driven.contains(orphan.job)).collect();
+        let undriven: Vec<Orphan> =
+            ours.into_iter().filter(|orphan| !driven.contains(orphan.job, orphan.fence)).collect();
         let now: HashSet<(JobId, u64)> = undriven.iter().map(|orphan| (orphan.job, orphan.fence)).collect();
         let before = std::mem::replace(&mut self.last, now);
         undriven.into_iter().filter(|orphan| before.contains(&(orphan.job, orphan.fence))).collect()
@@ -82,12 +93,13 @@ impl Lost {
 /// The beats of other workers, as they change on this process's own clock.
 struct Watch {
     lease: Duration,
+    looked: Option<Instant>,
     seen: HashMap<WorkerId, (u64, Instant)>,
 }
 
 impl Watch {
     fn new(lease: Duration) -> Self {
-        Self { lease, seen: HashMap::new() }
+        Self { lease, looked: None, seen: HashMap::new() }
     }
 
     /// Whether the counter has stood still for the lease's length while we watched.
@@ -108,10 +120,21 @@ impl Watch {
     fn forget(&mut self) {
         self.seen.clear();
     }
+
+    /// To be called after each look. Where long passed since the last one, others had no chance to beat either: the
+    /// database stood still, or we did.
+    fn looked(&mut self, now: Instant) {
+        if self.looked.is_some_and(|last| now.duration_since(last) > self.lease / 2) {
+            self.forget();
+        }
+        self.looked = Some(now);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use saga::Held;
+
     use super::*;
 
     #[test]
@@ -139,8 +162,30 @@ mod tests {
         assert!(lost.seen_twice(vec![orphan(1)], &driven).is_empty());
         assert_eq!(lost.seen_twice(vec![orphan(1)], &driven).len(), 1);
         assert!(lost.seen_twice(vec![orphan(2)], &driven).is_empty(), "it was claimed again meanwhile");
-        let _driving = driven.enter(JobId(uuid::Uuid::nil()));
+        let held = |fence| Held { job: JobId(uuid::Uuid::nil()), worker: WorkerId::generate(), fence };
+        let driving = driven.enter(&held(2));
+        // The late answer of the claim that was lost starts a task as well, which ends at its first write.
+        drop(driven.enter(&held(1)));
         assert!(lost.seen_twice(vec![orphan(2)], &driven).is_empty());
+        drop(driving);
+        lost.seen_twice(vec![orphan(2)], &driven);
+        assert_eq!(lost.seen_twice(vec![orphan(2)], &driven).len(), 1);
+    }
+
+    #[test]
+    fn a_database_that_stood_still_is_no_dead_worker() {
+        let mut watch = Watch::new(Duration::from_secs(10));
+        let (worker, start) = (WorkerId::generate(), Instant::now());
+        let mut look = |seconds, beat| {
+            let now = start + Duration::from_secs(seconds);
+            watch.looked(now);
+            watch.stands_still(worker, beat, now)
+        };
+        assert!(!look(0, 1));
+        assert!(!look(11, 1), "nobody could beat meanwhile");
+        assert!(!look(15, 1));
+        assert!(!look(20, 1));
+        assert!(look(21, 1));
     }
 
     #[test]

@@ -127,10 +127,28 @@ impl Nginx {
     /// # Errors
     /// [`Error::NoSnippet`] with nothing written; [`Error::File`]; [`Error::NotFollowing`] with the page in place.
     pub async fn show(&self, page: &Page) -> Result<()> {
+        self.prepare(page).await?;
+        self.switch_on().await
+    }
+
+    /// Writes all but the switch: [`Nginx::switch_on`] is then a single `rename`, right before which a caller can ask
+    /// whether it still may.
+    ///
+    /// # Errors
+    /// [`Error::NoSnippet`] with nothing written; [`Error::File`].
+    pub async fn prepare(&self, page: &Page) -> Result<()> {
         self.require_snippet().await?;
         self.write("json", &page.json()).await?;
-        // Last, for this file is the switch.
-        self.write("html", &page.html()).await?;
+        self.put_in_place("json").await?;
+        self.write("html", &page.html()).await
+    }
+
+    /// Shows the page that was prepared, and sees the gateway answer with it.
+    ///
+    /// # Errors
+    /// [`Error::File`]; [`Error::NotFollowing`] with the page in place.
+    pub async fn switch_on(&self) -> Result<()> {
+        self.put_in_place("html").await?;
         self.require_page(true).await
     }
 
@@ -203,13 +221,20 @@ impl Nginx {
         self.directory.join(format!("{}.{extension}", self.name))
     }
 
-    /// Whole or not at all, and still there after a power cut.
     async fn write(&self, extension: &str, text: &str) -> Result<()> {
-        let path = self.file(extension);
-        let part = self.file(&format!("{extension}.part"));
+        let part = self.part(extension);
         let mut file = File::create(&part).await.map_err(Error::file("create", &part))?;
         file.write_all(text.as_bytes()).await.map_err(Error::file("write", &part))?;
-        file.sync_all().await.map_err(Error::file("write", &part))?;
+        file.sync_all().await.map_err(Error::file("write", &part))
+    }
+
+    fn part(&self, extension: &str) -> PathBuf {
+        self.file(&format!("{extension}.part"))
+    }
+
+    /// Whole or not at all, and still there after a power cut.
+    async fn put_in_place(&self, extension: &str) -> Result<()> {
+        let (part, path) = (self.part(extension), self.file(extension));
         fs::rename(&part, &path).await.map_err(Error::file("put in place", &path))?;
         self.sync_directory().await
     }

@@ -12,7 +12,12 @@ static int setting(const char *name, int otherwise) {
     return value ? atoi(value) : otherwise;
 }
 
-static void leave(int signal) { (void)signal; _exit(setting("EXIT_ON_TERM", 0)); }
+static void leave(int signal) {
+    (void)signal;
+    if (setting("LINGERS_MS", 0)) fputs("leaving\n", stderr);
+    usleep(1000 * setting("LINGERS_MS", 0));
+    _exit(setting("EXIT_ON_TERM", 0));
+}
 
 int main(void) {
     const char *said = getenv("SAYS");

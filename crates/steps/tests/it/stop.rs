@@ -25,15 +25,33 @@ async fn a_stopped_service_is_kept_and_comes_back_as_it_was() {
     assert_eq!(stop.run(&cx).await.unwrap(), output, "running again changes nothing");
     assert!(is_done(&stop.probe(&cx).await));
 
-    stop.undo(&cx, Some(output)).await.unwrap();
+    stop.undo(&cx, Some(output.clone())).await.unwrap();
     let after = world.container().await.unwrap();
     assert!(is_running(&after));
     assert_eq!(lasting(after.clone()), lasting(before));
     assert_eq!(world.answers().await, 200);
 
-    stop.undo(&cx, None).await.unwrap();
+    stop.undo(&cx, Some(output)).await.unwrap();
     let again = world.container().await.unwrap();
     assert_eq!(again["State"]["StartedAt"], after["State"]["StartedAt"], "undoing again changes nothing");
+}
+
+#[tokio::test]
+async fn a_stop_that_its_worker_left_to_the_engine_is_waited_for_when_it_is_undone() {
+    let world = World::new().await;
+    let lingers = image(&world.engine, &[("LINGERS_MS", "1500")]).await;
+    let before = world.run_by_hand(&world.body(&lingers, "unless-stopped")).await;
+    let (stop, cx) = (world.stop_service().await, world.cx(1));
+    let (engine, container) = (world.engine.clone(), id(&before).to_owned());
+    let died = tokio::spawn(async move { engine.stop(&container, SOON).await });
+    let is_leaving = || async { world.engine.logs(id(&before), 10).await.is_ok_and(|log| log.contains("leaving")) };
+    eventually(SOON, is_leaving).await.unwrap();
+    died.abort();
+
+    stop.undo(&cx, None).await.unwrap();
+    let after = world.container().await.unwrap();
+    assert_ne!(after["State"]["StartedAt"], before["State"]["StartedAt"], "it went down and came back");
+    assert_eq!(world.answers().await, 200);
 }
 
 #[tokio::test]
