@@ -83,11 +83,11 @@ struct Parts {
 }
 
 impl Control {
-    /// Puts the parts together.
-    pub async fn new(setup: Setup) -> Result<Self> {
-        let wake = Wake::new(setup.wake_url.as_ref()).await?;
+    /// Puts the parts together, on the runtime that they are to work on.
+    pub fn new(setup: Setup) -> Self {
+        let wake = Wake::new(setup.wake_url.as_ref());
         let targets = Targets::new(setup.database.clone(), setup.keys.clone(), &setup.data_directory.join("backups"));
-        Ok(Self { parts: Arc::new(Parts { database: setup.database, keys: setup.keys, targets, wake }) })
+        Self { parts: Arc::new(Parts { database: setup.database, keys: setup.keys, targets, wake }) }
     }
 
     fn database(&self) -> &Database {

@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::JobId;
-use domain::problem::ProblemType;
 use futures::StreamExt;
 use secrecy::SecretString;
 use tokio::sync::{Notify, broadcast, mpsc};
 
-use crate::error::{Error, Result};
 
 const CHANNEL: &str = "backout:wake";
 const QUEUE: &[u8] = b"queue";
 /// Wake-ups that a slow listener may fall behind; it then looks at the truth anyway.
 const BACKLOG: usize = 1024;
+const CONNECT_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Wake {
     queue: Arc<Notify>,
@@ -24,22 +23,20 @@ pub(crate) struct Wake {
 }
 
 impl Wake {
-    pub(crate) async fn new(redis: Option<&SecretString>) -> Result<Self> {
+    /// Needs a runtime to spawn on. A Redis that is not there yet keeps nobody from starting.
+    pub(crate) fn new(redis: Option<&SecretString>) -> Self {
         let queue = Arc::new(Notify::new());
         let (jobs, _) = broadcast::channel(BACKLOG);
-        let redis = match redis {
-            None => None,
-            Some(url) => Some(driver_redis::Target::connect(url).await.map_err(|error| {
-                Error::new(ProblemType::Unavailable, format!("the Redis that wakes other processes: {error}"))
-            })?),
-        };
-        let others = redis.map(|redis| {
-            tokio::spawn(listen(redis.subscribe(CHANNEL), Arc::clone(&queue), jobs.clone()));
+        let others = redis.map(|url| {
             let (sender, messages) = mpsc::channel(BACKLOG);
-            tokio::spawn(tell(redis, messages));
+            let (url, queue, jobs) = (url.clone(), Arc::clone(&queue), jobs.clone());
+            tokio::spawn(async move {
+                let redis = connect(&url).await;
+                tokio::join!(listen(redis.subscribe(CHANNEL), queue, jobs), tell(redis, messages));
+            });
             sender
         });
-        Ok(Self { queue, jobs, others })
+        Self { queue, jobs, others }
     }
 
     /// A job waits for a worker.
@@ -85,6 +82,16 @@ pub(crate) async fn news_of(receiver: &mut broadcast::Receiver<JobId>, job: JobI
         }
     };
     let _ = tokio::time::timeout(at_most, news).await;
+}
+
+async fn connect(url: &SecretString) -> driver_redis::Target {
+    loop {
+        match driver_redis::Target::connect(url).await {
+            Ok(redis) => return redis,
+            Err(error) => tracing::warn!(%error, "the Redis that wakes other processes cannot be reached; they poll"),
+        }
+        tokio::time::sleep(CONNECT_AGAIN).await;
+    }
 }
 
 /// Publishes apart from whoever wakes, so that a slow Redis slows nobody down.

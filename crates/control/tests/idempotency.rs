@@ -41,7 +41,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let data_directory = folder.path().to_owned();
         let setup = Setup { database: database.clone(), keys, data_directory, wake_url: None };
-        let control = Control::new(setup).await.unwrap();
+        let control = Control::new(setup);
         let application = NewApplication { name: "shop".to_owned(), description: String::new() };
         control.create_application(caller, application).await.unwrap();
         let environment = NewEnvironment { name: "production".to_owned(), spec: EnvironmentSpec::default() };

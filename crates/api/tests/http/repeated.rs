@@ -34,7 +34,7 @@ impl Forgetful {
         let database = Database::open(&Settings { url, max_connections: 4, keys: keys.clone() }).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let data_directory = folder.path().to_owned();
-        let control = Control::new(Setup { database, keys, data_directory, wake_url: None }).await.unwrap();
+        let control = Control::new(Setup { database, keys, data_directory, wake_url: None });
         let token = control.first_token().await.unwrap().unwrap().secret;
         let metrics = recorder().unwrap().build_recorder().handle();
         let router = router(control, Options::new(metrics, CancellationToken::new(), GENEROUS));

@@ -64,7 +64,7 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let data_directory = folder.path().to_owned();
         let setup = Setup { database: database.clone(), keys, data_directory, wake_url: None };
-        let control = Control::new(setup).await.unwrap();
+        let control = Control::new(setup);
         let token = control.first_token().await.unwrap().unwrap().secret;
         let stopping = CancellationToken::new();
         let metrics = recorder().unwrap().build_recorder().handle();

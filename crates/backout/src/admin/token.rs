@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, language: Language) -> Result<()> {
         })?;
         let database = server.open(settings, &keys.keyring).await?;
         let data_directory = settings.data_directory.clone();
-        let control = Control::new(Setup { database, keys: keys.keyring, data_directory, wake_url: None }).await?;
+        let control = Control::new(Setup { database, keys: keys.keyring, data_directory, wake_url: None });
         Ok::<_, Failure>(control.another_admin_token().await?)
     }
     .await;

@@ -92,7 +92,7 @@ async fn serve(
     socket: Option<TcpSocket>,
     stopping: &CancellationToken,
 ) -> Result<()> {
-    let control = Control::new(setup).await?;
+    let control = Control::new(setup);
     let worker = if parts == Parts::Api {
         None
     } else {

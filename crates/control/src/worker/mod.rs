@@ -121,7 +121,7 @@ impl Worker {
                 tracing::warn!(worker.id = %self.id, %error, "the worker could not say goodbye; its lease will run out");
             }
             Err(_) => {
-                tracing::warn!(worker.id = %self.id, "the goodbye got no answer; the worker's lease will run out")
+                tracing::warn!(worker.id = %self.id, "the goodbye got no answer; the worker's lease will run out");
             }
         }
     }

@@ -47,7 +47,7 @@ impl Shop {
         let database = Database::open(&Settings { url, max_connections: 8, keys: keys.clone() }).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let setup = Setup { database, keys, data_directory: directory.path().to_owned(), wake_url: None };
-        let control = Control::new(setup).await.unwrap();
+        let control = Control::new(setup);
         let caller =
             Caller { token: TokenId::generate(), actor: "ada".into(), permissions: vec!["*".into()], key: None };
         let new = NewApplication { name: APP.into(), description: String::new() };
