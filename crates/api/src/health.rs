@@ -38,7 +38,7 @@ struct HealthView {
 /// Something that the service depends on.
 #[derive(Debug, Serialize, ToSchema)]
 struct DependencyView {
-    /// `database`, `redis`, `worker`.
+    /// `database`.
     name: &'static str,
     /// Whether it works.
     ready: bool,

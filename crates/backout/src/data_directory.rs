@@ -89,21 +89,31 @@ impl DataDirectory {
         self.path.join("locks")
     }
 
-    /// Whether a restore was begun here and not brought to its end.
-    pub(crate) fn is_restoring(&self) -> bool {
-        self.path.join(RESTORING).exists()
-    }
-
-    /// Notes that a restore begins, or that it is done.
-    pub(crate) fn set_restoring(&self, restoring: bool) -> Result<(), Error> {
+    /// Notes that a restore of that database begins, or that it is done.
+    pub(crate) fn set_restoring(&self, database: Option<&str>) -> Result<(), Error> {
         let path = self.path.join(RESTORING);
-        let done =
-            if restoring { File::create(&path).and_then(|file| file.sync_all()) } else { fs::remove_file(&path) };
+        let done = match database {
+            Some(database) => File::create(&path).and_then(|mut file| {
+                file.write_all(database.as_bytes())?;
+                file.sync_all()
+            }),
+            None => fs::remove_file(&path),
+        };
         done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|source| Error::Io {
             doing: "write",
             path,
             source,
         })
+    }
+}
+
+/// The database whose restore was begun from that data directory and not brought to its end.
+pub(crate) fn restoring(data_directory: &Path) -> Option<String> {
+    match fs::read_to_string(data_directory.join(RESTORING)) {
+        Ok(database) => Some(database),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        // It is there, whatever it says.
+        Err(_) => Some(String::new()),
     }
 }
 
@@ -164,10 +174,10 @@ mod tests {
     fn a_restore_that_was_begun_is_remembered_until_it_is_done() {
         let folder = tempfile::tempdir().unwrap();
         let directory = DataDirectory::open(folder.path(), Sharing::Alone).unwrap();
-        assert!(!directory.is_restoring());
-        directory.set_restoring(true).unwrap();
-        assert!(directory.is_restoring());
-        directory.set_restoring(false).unwrap();
-        assert!(!directory.is_restoring());
+        assert_eq!(restoring(folder.path()), None);
+        directory.set_restoring(Some("db:3306/control")).unwrap();
+        assert_eq!(restoring(folder.path()).as_deref(), Some("db:3306/control"));
+        directory.set_restoring(None).unwrap();
+        assert_eq!(restoring(folder.path()), None);
     }
 }

@@ -18,6 +18,8 @@ const READY_WITHIN: Duration = Duration::from_mins(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+const PRIVATE: &str = "private";
+
 /// The server of the control database.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -98,15 +100,49 @@ impl Server {
         }
     }
 
+    /// Refuses keys that do not open what is stored, without bringing its form up to date.
+    pub(crate) async fn require_keys(&self, settings: &Settings, keys: &Keyring) -> Result<()> {
+        let database = Database::connect(&self.store_settings(settings, keys))?;
+        let checked = database.check_keys().await;
+        database.close().await;
+        match checked {
+            Err(error @ store::Error::OtherKeys { .. }) => Err(wrong_keys(settings, error)),
+            Err(error) if error.is_unavailable() => Err(error.into()),
+            Err(error) => {
+                // An earlier version wrote it, which did not note its keys.
+                tracing::warn!(%error, "the keys could not be held against the database");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn store_settings(&self, settings: &Settings, keys: &Keyring) -> store::Settings {
+        store::Settings {
+            url: self.url.clone(),
+            max_connections: settings.database_max_connections,
+            keys: keys.clone(),
+        }
+    }
+
+    /// What tells this database from others that the same data directory may be used with.
+    pub(crate) fn identity(&self) -> Result<String> {
+        if self.private.is_some() {
+            return Ok(PRIVATE.to_owned());
+        }
+        let target = self.target()?;
+        Ok(format!("{}/{}", target.address(), target.database()))
+    }
+
+    pub(crate) fn is_private(&self) -> bool {
+        self.private.is_some()
+    }
+
     /// Opens what is stored and brings its form up to date; waits for a server that goes away meanwhile. Whether the
     /// keys belong to it is for the caller to find out.
     pub(crate) async fn open_with_any(&self, settings: &Settings, keys: &Keyring) -> Result<Database> {
         let deadline = Instant::now() + READY_WITHIN;
-        let settings = store::Settings {
-            url: self.url.clone(),
-            max_connections: settings.database_max_connections,
-            keys: keys.clone(),
-        };
+        let settings = self.store_settings(settings, keys);
         let mut pause = FIRST_PAUSE;
         loop {
             match Database::open(&settings).await {

@@ -1,5 +1,7 @@
 //! Why a command of the service ended, as it is told and as scripts see it.
 
+use std::path::Path;
+
 use i18n::Language;
 
 use crate::sentence::Sentence;
@@ -59,6 +61,14 @@ impl Failure {
     pub(crate) fn text(&self, language: Language) -> String {
         let lines = self.heading.iter().chain(&self.sentences).map(|sentence| sentence.text(language));
         lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Failure {
+    /// The control database is not whole.
+    pub(crate) fn restore_unfinished(data_directory: &Path) -> Self {
+        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory.display());
+        Self::new(Exit::Unavailable, sentence)
     }
 }
 

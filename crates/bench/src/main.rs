@@ -6,6 +6,7 @@
 
 mod api;
 mod bare;
+mod compose;
 mod load;
 mod machine;
 mod migration;

@@ -26,6 +26,11 @@ pub(crate) fn migrate_mongo() -> Option<PathBuf> {
     there(tools().join("node_modules/migrate-mongo/bin/migrate-mongo.js"))
 }
 
+/// Debian's, which `peers/install` installs.
+pub(crate) fn docker_compose() -> Option<PathBuf> {
+    there(PathBuf::from("/usr/bin/docker-compose"))
+}
+
 fn there(path: PathBuf) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }

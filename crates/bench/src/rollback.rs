@@ -12,6 +12,7 @@ use driver_docker::Engine;
 use serde_json::{Value, json};
 use testkit::{Backout, ReservedPort, Site, World};
 
+use crate::compose::Compose;
 use crate::report::{Report, Row};
 use crate::sample::Samples;
 
@@ -35,6 +36,8 @@ pub(crate) async fn measure(report: &mut Report) -> Result<()> {
     let backout = Backout::serve(&[])?;
     let stage = Stage::new(&world, &backout).await?;
     let bare = Bare::new(&world, &stage).await?;
+    let compose = Compose::new(&world.docker.host(), &bare.env()?);
+    let mut composed = Samples::default();
 
     let (mut jobs, mut asked, mut downtime) = (Samples::default(), Samples::default(), Samples::default());
     let (mut cold, mut replaced) = (Samples::default(), Samples::default());
@@ -50,6 +53,10 @@ pub(crate) async fn measure(report: &mut Report) -> Result<()> {
         }
         stage.deploy(NEWER).await?;
         bare.replace(&mut cold, &mut replaced).await?;
+        if let Ok(compose) = &compose {
+            compose.switch_to(&tag).await?;
+            composed.push(compose.switch_to(&format!("cms-backend:{OLDER}")).await?);
+        }
     }
     let ratio = jobs.median() / cold.median();
     let row = |what: &str, measured: &Samples, beside: String, ratio: f64, target, reached| Row {
@@ -71,6 +78,14 @@ pub(crate) async fn measure(report: &mut Report) -> Result<()> {
     report.row(row("POST sent → answer that it ended (with planning)", &asked, bare_cold.clone(), of_asked, "", None));
     let of_down = downtime.median() / cold.median();
     report.row(row("downtime, as the job measures it", &downtime, bare_cold, of_down, "", None));
+    let what = "POST sent → answer that it ended, against the runbook's stop, other tag, up -d until it answers";
+    match compose {
+        Ok(_) => {
+            let beside = format!("docker-compose {}", composed.shown());
+            report.row(row(what, &asked, beside, asked.median() / composed.median(), "", None));
+        }
+        Err(error) => report.note(&format!("Goal 5: {error:#}")),
+    }
     let each: Vec<String> = steps.iter().map(|((_, name), took)| format!("{name} {:.0}", took.median())).collect();
     report.note(&format!("Goal 5, median of each step, ms: {}.", each.join(", ")));
     report.note(&format!(
@@ -175,6 +190,11 @@ impl Bare {
         bare.engine.start("bare-old").await?;
         bare.healthy().await?;
         Ok(bare)
+    }
+
+    /// What the containers have in their environment.
+    fn env(&self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.bodies[0]["Env"].clone())?)
     }
 
     /// Exchanges the container for one of the other image, as the product does, and then back unmeasured.

@@ -72,7 +72,12 @@ impl Follower {
                             return Ok(Some(event));
                         }
                     }
-                    _ => {}
+                    // A kind that a later service knows; passed over, so that it is not sent again.
+                    _ => {
+                        let known: Option<serde_json::Value> = serde_json::from_str(&event.data).ok();
+                        let seq = known.and_then(|event| event["seq"].as_u64()).unwrap_or_default();
+                        self.after = self.after.max(seq);
+                    }
                 }
             }
             match self.listen().await? {

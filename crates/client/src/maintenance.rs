@@ -13,11 +13,12 @@ impl Client {
         environment: &str,
         request: &MaintenanceRequest,
     ) -> Result<JobView> {
-        self.fetch(Call::put(self.environment(application, environment, &["maintenance"]), request)?).await
+        // A job comes of it: asked twice, the second is refused because of the first.
+        self.fetch(Call::put(self.environment(application, environment, &["maintenance"]), request)?.once()).await
     }
 
     /// Starts the job that takes the page away and starts the services again.
     pub async fn maintenance_off(&self, application: &str, environment: &str) -> Result<JobView> {
-        self.fetch(Call::delete(self.environment(application, environment, &["maintenance"]))).await
+        self.fetch(Call::delete(self.environment(application, environment, &["maintenance"])).once()).await
     }
 }

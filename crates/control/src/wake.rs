@@ -9,7 +9,6 @@ use futures::StreamExt;
 use secrecy::SecretString;
 use tokio::sync::{Notify, broadcast, mpsc};
 
-
 const CHANNEL: &str = "backout:wake";
 const QUEUE: &[u8] = b"queue";
 /// Wake-ups that a slow listener may fall behind; it then looks at the truth anyway.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Secret;
+pub use crate::env_value::EnvValue;
 
 /// The settings of one environment, as people edit them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -72,16 +73,6 @@ pub struct Service {
 
 fn default_network() -> String {
     "host".to_owned()
-}
-
-/// A setting of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EnvValue {
-    /// Shown to everybody who may see the environment.
-    Plain(String),
-    /// Sealed at rest, masked in every answer.
-    Secret(Secret),
 }
 
 /// How the health of a started container is decided.

@@ -4,6 +4,7 @@
 //! [`plan::Facts`], and what it does is written down as [`plan::Plan`].
 
 pub mod deployment;
+mod env_value;
 pub mod environment;
 pub mod finding;
 pub mod ids;

@@ -160,15 +160,15 @@ fn jobs(completions: &[Completion]) -> Result<String> {
             None => {}
         }
         measurements.push((job.clone(), text(&to_json(&account.measurements)?)));
-        events.extend(event.as_ref().map(|event| (job, event.seq.to_string())));
+        events.extend(event.as_ref().map(|_| (job, "event_seq + 1".to_owned())));
     }
     Ok(format!(
         "UPDATE jobs SET state = {}, error = {}, measurements = {}, event_seq = {}, ended_at = UTC_TIMESTAMP(6) \
          WHERE id IN ({})",
-        case("state", &states),
-        case("error", &errors),
-        case("measurements", &measurements),
-        case("event_seq", &events),
+        case("state", &states, completions.len()),
+        case("error", &errors, completions.len()),
+        case("measurements", &measurements, completions.len()),
+        case("event_seq", &events, completions.len()),
         list(completions.iter().map(|completion| id(completion.account.job.0)))
     ))
 }
@@ -183,7 +183,7 @@ fn deployments(completions: &[Completion]) -> String {
         .collect();
     format!(
         "UPDATE deployments SET result = {}, ended_at = UTC_TIMESTAMP(6) WHERE id IN ({})",
-        case("result", &results),
+        case("result", &results, completions.len()),
         list(results.iter().map(|(deployment, _)| deployment.clone()))
     )
 }
@@ -208,9 +208,9 @@ fn environments(completions: &[Completion]) -> String {
     format!(
         "UPDATE environments SET active_job_id = NULL, current_deployment_id = {}, maintenance_reason = {}, \
          maintenance_job_id = {} WHERE id IN ({})",
-        case("current_deployment_id", &current),
-        case("maintenance_reason", &reasons),
-        case("maintenance_job_id", &pages),
+        case("current_deployment_id", &current, completions.len()),
+        case("maintenance_reason", &reasons, completions.len()),
+        case("maintenance_job_id", &pages, completions.len()),
         list(completions.iter().map(|completion| id(completion.account.environment.0)))
     )
 }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../../../migrations/0001_control_plane.sql") },
     Migration { version: 2, sql: include_str!("../../../migrations/0002_key_fingerprints.sql") },
     Migration { version: 3, sql: include_str!("../../../migrations/0003_idempotency_jobs.sql") },
+    Migration { version: 4, sql: include_str!("../../../migrations/0004_no_worker_index.sql") },
 ];
 
 /// Together with the database's name: locks belong to the whole server.

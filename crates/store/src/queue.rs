@@ -76,7 +76,7 @@ impl Database {
         // number is the new event_seq; assignments of one UPDATE see those before them.
         let seqs = seqs.join(", ");
         let ids = list(workers.iter().map(|(job, _)| job.clone()));
-        let workers = case("worker_id", &workers);
+        let workers = case("worker_id", &workers, rows.len());
         let writes = format!(
             "DELETE FROM job_queue WHERE seq IN ({seqs}); \
              UPDATE jobs SET fence = fence + 1, event_seq = event_seq + 1, worker_id = {workers}, \

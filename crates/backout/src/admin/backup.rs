@@ -36,6 +36,7 @@ async fn backed_up(settings: &Settings, server: &Server, to: &Path) -> Result<(P
     let keys = keys::read(&path)?.ok_or_else(|| {
         Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path.display()))
     })?;
+    server.require_keys(settings, &keys.keyring).await?;
     write(&server.target()?, Some(keys), to, "backout").await
 }
 

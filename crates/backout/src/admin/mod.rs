@@ -13,7 +13,7 @@ use i18n::Language;
 use crate::data_directory::{self, DataDirectory};
 use crate::database::{self, Server};
 use crate::failure::{Failure, Result};
-use crate::serve::runtime;
+use crate::serve::to_the_end;
 use crate::settings::{CommandLine, Flags, Settings, Surroundings};
 use crate::telemetry;
 
@@ -66,7 +66,7 @@ impl Command {
         let line = CommandLine { flags: Some(flags), ..CommandLine::default() };
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
         telemetry::log(&settings).map_err(Failure::internal)?;
-        runtime()?.block_on(async {
+        to_the_end(async {
             match self {
                 Self::Backup(args) => backup::run(&settings, &args.to, language).await,
                 Self::Restore(args) => restore::run(&settings, &args.file, args.force, language).await,
@@ -78,7 +78,11 @@ impl Command {
 
 /// The control database's server: ours to start, or that of a service that runs.
 async fn reach(settings: &Settings) -> Result<(Server, Option<DataDirectory>)> {
-    match DataDirectory::open(&settings.data_directory, database::sharing(settings)) {
+    let opened = DataDirectory::open(&settings.data_directory, database::sharing(settings));
+    if data_directory::restoring(&settings.data_directory).is_some() {
+        return Err(Failure::restore_unfinished(&settings.data_directory));
+    }
+    match opened {
         Ok(directory) => Ok((Server::start(settings, &directory).await?, Some(directory))),
         // The service runs: its server answers us too.
         Err(data_directory::Error::Held { .. }) => Ok((Server::of_another_process(settings)?, None)),

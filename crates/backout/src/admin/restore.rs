@@ -1,5 +1,6 @@
 //! `backout admin restore`: control database and keys out of a backup, while nothing runs.
 
+use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use store::{Cursor, Database, JobQuery};
 
 use super::archive::{self, Unpacked};
 use super::{backup, print};
-use crate::data_directory::{DataDirectory, Sharing};
+use crate::data_directory::{self, DataDirectory, Sharing};
 use crate::database::Server;
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, KeyFile};
@@ -19,6 +20,8 @@ use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
+/// Longer than a worker with a lease of half a minute takes to beat again.
+const WATCHED: Duration = Duration::from_secs(10);
 /// More jobs than run at a time anywhere.
 const MANY: u32 = 500;
 
@@ -67,8 +70,12 @@ async fn restored(
     server.ready().await?;
     let target = server.target()?;
     let there = tables(&target).await?;
-    // What an interrupted restore left is nothing that anybody misses.
-    let interrupted = directory.is_restoring();
+    if !server.is_private() {
+        assert_nobody_works(&target, &there).await?;
+    }
+    // What an interrupted restore left is nothing that anybody misses; another database is.
+    let identity = server.identity()?;
+    let interrupted = data_directory::restoring(directory.path()).is_some_and(|database| database == identity);
     if !there.is_empty() && !interrupted && !force {
         let sentence = Sentence::new("serve.restore-refused").with("tables", there.len());
         return Err(Failure::new(Exit::Refused, sentence));
@@ -79,14 +86,14 @@ async fn restored(
     } else {
         Some(put_aside(directory, &target, keys::read(&key_path)?).await?)
     };
-    directory.set_restoring(true)?;
+    directory.set_restoring(Some(&identity))?;
     drop_all(&target, &there).await?;
     driver_mariadb::restore(&target, &backup.dump, &backup.dump_sha256, WITHIN).await.map_err(Failure::unavailable)?;
     keys.write(&key_path)?;
     let database = server.open(settings, &keys.keyring).await?;
     let unfinished = unfinished(&database).await;
     database.close().await;
-    directory.set_restoring(false)?;
+    directory.set_restoring(None)?;
     Ok((aside, unfinished?))
 }
 
@@ -94,6 +101,37 @@ async fn put_aside(directory: &DataDirectory, target: &Target, keys: Option<KeyF
     let folder = directory.path().join("backups/control");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Failure::unavailable)?;
     Ok(backup::write(target, keys, &folder, "before-restore").await?.0)
+}
+
+/// Refuses a database on which workers of other machines beat. Which of them live is told by their beats alone.
+async fn assert_nobody_works(target: &Target, there: &[(String, &'static str)]) -> Result<()> {
+    if !there.iter().any(|(name, _)| name == "workers") {
+        return Ok(());
+    }
+    let before = beats(target).await?;
+    if before.is_empty() {
+        return Ok(());
+    }
+    tokio::time::sleep(WATCHED).await;
+    let living = beats(target).await?.into_iter().filter(|(worker, beat)| before.get(worker) != Some(beat)).count();
+    if living == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, Sentence::new("serve.restore-workers").with("workers", living)))
+}
+
+async fn beats(target: &Target) -> Result<HashMap<String, String>> {
+    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
+    let sql = "SELECT HEX(id), CAST(beat AS CHAR) FROM workers WHERE ended_at IS NULL";
+    let listed = session.execute(sql).await.map_err(Failure::unavailable)?;
+    session.close().await;
+    let rows = listed.result_sets.into_iter().flat_map(|set| set.rows);
+    Ok(rows
+        .filter_map(|row| match &row[..] {
+            [Some(worker), Some(beat)] => Some((worker.clone(), beat.clone())),
+            _ => None,
+        })
+        .collect())
 }
 
 /// The tables and views of the control database, each with the word that drops it.

@@ -1,10 +1,10 @@
 //! Where the service is and who asks: flags over environment variables over `cli.toml`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Env, Serialized};
 use i18n::Language;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Surroundings {
     fn values(&self, flags: &Global) -> Result<Values, Failure> {
         let mut figment = Figment::new();
         if let Some(file) = self.file() {
-            figment = figment.merge(Toml::file(file));
+            figment = figment.merge(Serialized::defaults(read(&file)?));
         }
         let flags = Values {
             url: flags.url.clone(),
@@ -119,6 +119,20 @@ impl Surroundings {
         let values = self.values(flags).unwrap_or_default();
         values.lang.as_deref().and_then(Language::from_tag).unwrap_or_else(|| self.locale())
     }
+}
+
+/// The file's settings; none where there is no file. The error does not quote the file, which may hold a token.
+fn read(file: &Path) -> Result<Values, Failure> {
+    let unusable = |reason: String| Failure::Settings(format!("{}: {reason}", file.display()));
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Values::default()),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        unusable(format!("line {line}: {}", error.message()))
+    })
 }
 
 impl Settings {
@@ -211,6 +225,13 @@ mod tests {
         let told = failure.render(Language::En);
         assert!(told.contains("ulr") && told.contains("cli.toml"), "{told}");
         assert_eq!(failure.exit().code(), 64);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_without_its_token() {
+        let (_folder, surroundings) = with_file("url = 'http://file'\ntoken = \"bko_hunter2\n");
+        let told = Settings::load(&Global::default(), &surroundings).unwrap_err().render(Language::En);
+        assert!(told.contains("line 2") && !told.contains("hunter2"), "{told}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod banner;
 mod run;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use i18n::Language;
@@ -71,7 +72,7 @@ impl ServeArgs {
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
         telemetry::log(&settings).map_err(Failure::internal)?;
         let parts = if self.no_worker { Parts::Api } else { Parts::Both };
-        runtime()?.block_on(run::until_stopped(&settings, parts, language))
+        to_the_end(run::until_stopped(&settings, parts, language))
     }
 }
 
@@ -87,11 +88,16 @@ impl WorkerArgs {
             loaded => loaded.map_err(Failure::settings)?,
         };
         telemetry::log(&settings).map_err(Failure::internal)?;
-        runtime()?.block_on(run::until_stopped(&settings, Parts::Worker, language))
+        to_the_end(run::until_stopped(&settings, Parts::Worker, language))
     }
 }
 
-/// The runtime of every command of the service.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)
+/// Runs a command of the service on a runtime of its own. What then still blocks one of its threads (a hung file
+/// system, a file that is being read) does not keep the process from ending.
+pub(crate) fn to_the_end(command: impl Future<Output = Result<()>>) -> Result<()> {
+    const OVERTIME: Duration = Duration::from_secs(2);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(OVERTIME);
+    outcome
 }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::banner;
-use crate::data_directory::DataDirectory;
+use crate::data_directory::{self, DataDirectory};
 use crate::database::{self, Server};
 use crate::failure::{Exit, Failure, Result};
 use crate::keys::{self, KeyFile};
@@ -37,9 +37,8 @@ pub(super) enum Parts {
 /// Runs the service until a signal stops it.
 pub(super) async fn until_stopped(settings: &Settings, parts: Parts, language: Language) -> Result<()> {
     let directory = DataDirectory::open(&settings.data_directory, database::sharing(settings))?;
-    if directory.is_restoring() {
-        let path = directory.path().display().to_string();
-        return Err(Failure::new(Exit::Unavailable, Sentence::new("serve.restore-unfinished").with("path", path)));
+    if data_directory::restoring(directory.path()).is_some() {
+        return Err(Failure::restore_unfinished(directory.path()));
     }
     let stopping = shutdown::listen(directory.path().to_owned()).map_err(Failure::internal)?;
     // Bound before anything is started, so that a port in use is told at once, but not yet listening: nobody shall

@@ -45,7 +45,10 @@ async fn what_was_backed_up_while_the_service_ran_comes_back_elsewhere() {
     std::fs::write(&damaged, bytes).unwrap();
     let refused = elsewhere.run(&["admin", "restore", text(&damaged), "--force"]);
     assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
-    std::fs::write(elsewhere.path().join("restoring"), "").unwrap();
+    std::fs::write(elsewhere.path().join("restoring"), "another:3306/control").unwrap();
+    let of_another = elsewhere.run(&["admin", "restore", text(&aside)]);
+    assert_eq!(of_another.status.code(), Some(3), "what is there is not that restore's: {}", said(&of_another));
+    std::fs::write(elsewhere.path().join("restoring"), "private").unwrap();
     let halfway = elsewhere.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(halfway.status.code(), Some(69), "{}", said(&halfway));
     let again = elsewhere.run(&["admin", "restore", text(&aside)]);

@@ -106,7 +106,7 @@ async fn service(context: &Context, report: &mut Report) -> Result<(), Failure> 
             None => report.add(Verdict::Good, context.text("cli.doctor-dependency-good", [("name", name)]), None),
             Some(problem) => {
                 let message = context.text("cli.doctor-dependency-bad", [("name", name), ("problem", problem)]);
-                report.add(Verdict::Bad, message, Some("backout serve".to_owned()));
+                report.add(Verdict::Bad, message, None);
                 report.exit = Exit::Unreachable;
             }
         }
