@@ -6,7 +6,7 @@ use std::time::Duration;
 use saga::Held;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, MySql, Transaction};
+use sqlx::{ConnectOptions, Executor, MySql, Transaction};
 
 use crate::ending::{Ending, Outcome};
 use crate::error::Result;
@@ -28,8 +28,6 @@ pub struct Settings {
 
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that was in use so short a time ago is not asked whether it still works.
-const TRUSTED: Duration = Duration::from_millis(500);
 
 /// The default isolation locks the gaps around rows that are not there: callers who ask for the same new key would end in
 /// deadlocks. A process that stands still in the middle of a transaction would keep its row locks, and with them the
@@ -71,16 +69,6 @@ impl Database {
                 Box::pin(async move {
                     connection.execute(SESSION).await?;
                     Ok(())
-                })
-            })
-            // Under load this would be a round trip each time, for what an earlier caller has just found to work.
-            .test_before_acquire(false)
-            .before_acquire(|connection, found| {
-                Box::pin(async move {
-                    if found.idle_for > TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
                 })
             })
             .connect_lazy_with(options.clone());
