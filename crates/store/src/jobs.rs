@@ -102,11 +102,16 @@ impl Database {
     /// Asks for a job to be called off. One that no worker has begun ends at once.
     pub async fn cancel(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
         let mut tx = self.begin().await?;
-        // Queue row before job row, as whoever claims takes them; the other way round the two would deadlock.
-        sqlx::query("SELECT seq FROM job_queue WHERE job_id = ? FOR UPDATE")
+        // Queue row before job row, and that by its number and not by its second key, as whoever claims takes them; the
+        // other way round the two would deadlock. A job that enters the queue meanwhile is none that waits there yet.
+        let place: Option<u64> = sqlx::query_scalar("SELECT seq FROM job_queue WHERE job_id = ?")
             .bind(id.0)
             .fetch_optional(&mut *tx)
             .await?;
+        if let Some(place) = place {
+            let waiting = sqlx::query("SELECT seq FROM job_queue WHERE seq = ? FOR UPDATE").bind(place);
+            waiting.fetch_optional(&mut *tx).await?;
+        }
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
         if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
             return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
@@ -123,7 +128,7 @@ impl Database {
         // A job given back by a stopping worker waits in the queue too, but has been touched.
         let untouched = matches!(state, JobState::Queued | JobState::AwaitingApproval);
         let next = if untouched {
-            sqlx::query("DELETE FROM job_queue WHERE job_id = ?").bind(id.0).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM job_queue WHERE seq = ?").bind(place).execute(&mut *tx).await?;
             let next = job::apply(state, JobEvent::CancelledUntouched).map_err(|e| Error::Conflict(e.to_string()))?;
             move_job(&mut tx, id, next, None).await?;
             next
