@@ -58,6 +58,12 @@ impl<'a> Host<'a> {
         Ok(self.engine.info().await.map_err(|error| self.error(&error))?.name)
     }
 
+    /// Whether a container that is up was sent a signal since its start, as by a stop that is under way.
+    pub(crate) async fn was_signalled(&self, container: &Container) -> Result<bool, StepError> {
+        let Some(start) = container.started_at() else { return Ok(false) };
+        self.engine.was_signalled_since(container.id(), start).await.map_err(|error| self.error(&error))
+    }
+
     /// `false` if it was not running.
     pub(crate) async fn stop(&self, container: &Container) -> Result<bool, StepError> {
         self.cx.assert_held().await?;

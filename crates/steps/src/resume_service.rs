@@ -57,7 +57,7 @@ impl Step for ResumeService {
 
     async fn run(&self, cx: &StepContext) -> Result<Resumed, StepError> {
         let host = self.host(cx).await?;
-        if !retired::take_back(&host, &self.at, self.stopped_by, false).await? {
+        if !retired::take_back(&host, &self.at, self.stopped_by).await? {
             return Err(world_changed(format!(
                 "container {} of {} was kept as {} and is gone",
                 self.at.container,

@@ -123,9 +123,8 @@ pub(crate) async fn put_aside(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Re
 }
 
 /// Gives the container that was kept for `job` its policy and its name back, and starts it. Goes on from
-/// wherever [`put_aside`] or an earlier call ended; `in_doubt` where nobody knows how [`put_aside`] ended. `false` if
-/// there is no such container at all.
-pub(crate) async fn take_back(host: &Host<'_>, at: &ServiceAt, job: JobId, in_doubt: bool) -> Result<bool, StepError> {
+/// wherever [`put_aside`] or an earlier call ended. `false` if there is no such container at all.
+pub(crate) async fn take_back(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Result<bool, StepError> {
     let in_place = host.inspect(&at.container).await?;
     if let Some(retired) = find(host, &at.container, job).await? {
         match in_place {
@@ -144,10 +143,10 @@ pub(crate) async fn take_back(host: &Host<'_>, at: &ServiceAt, job: JobId, in_do
     match in_place {
         // Stopped but not renamed, or renamed back but not started.
         Some(container) if !container.is_of(job) => {
-            if in_doubt && container.is_up() && !is_removed_on_stop(&container.0) {
-                // A worker that died in its stop left the engine with it, and the container would go down once its
-                // grace is over: a stop of our own returns when it is down. (What the engine would remove was not
-                // stopped.)
+            // A worker that died in its stop left the engine with it, and the container would go down once its grace
+            // is over: a stop of our own returns when it is down. Once it has been started again no signal is later
+            // than its start, so that this happens once. (What the engine would remove was not stopped by us.)
+            if container.is_up() && !is_removed_on_stop(&container.0) && host.was_signalled(&container).await? {
                 host.stop(&container).await?;
             }
             if !host.inspect_existing(container.id()).await?.is_up() {

@@ -94,7 +94,7 @@ impl Step for StopService {
 
     async fn undo(&self, cx: &StepContext, output: Option<KeptContainer>) -> Result<(), StepError> {
         let host = self.host(cx).await?;
-        match (retired::take_back(&host, &self.at, cx.held().job, output.is_none()).await?, output) {
+        match (retired::take_back(&host, &self.at, cx.held().job).await?, output) {
             (true, _) => self.wait_until_it_answers(cx, &host).await,
             // Without an output there may have been no container from the beginning.
             (false, None) => Ok(()),

@@ -1,5 +1,6 @@
 //! What the engine and its host say about themselves.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::engine::Engine;
@@ -28,6 +29,8 @@ pub struct Version {
 pub struct Info {
     /// The host's own name; containers on the host's network inherit it.
     pub name: String,
+    /// The engine's clock.
+    pub system_time: DateTime<Utc>,
     /// Where the engine keeps images, volumes and containers, on its host.
     pub docker_root_dir: String,
     /// The storage driver.

@@ -8,6 +8,7 @@ mod carry_over;
 mod container;
 mod engine;
 mod error;
+mod events;
 mod health;
 mod image;
 mod info;

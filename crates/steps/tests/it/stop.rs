@@ -25,13 +25,13 @@ async fn a_stopped_service_is_kept_and_comes_back_as_it_was() {
     assert_eq!(stop.run(&cx).await.unwrap(), output, "running again changes nothing");
     assert!(is_done(&stop.probe(&cx).await));
 
-    stop.undo(&cx, Some(output.clone())).await.unwrap();
+    stop.undo(&cx, Some(output)).await.unwrap();
     let after = world.container().await.unwrap();
     assert!(is_running(&after));
     assert_eq!(lasting(after.clone()), lasting(before));
     assert_eq!(world.answers().await, 200);
 
-    stop.undo(&cx, Some(output)).await.unwrap();
+    stop.undo(&cx, None).await.unwrap();
     let again = world.container().await.unwrap();
     assert_eq!(again["State"]["StartedAt"], after["State"]["StartedAt"], "undoing again changes nothing");
 }
@@ -52,6 +52,20 @@ async fn a_stop_that_its_worker_left_to_the_engine_is_waited_for_when_it_is_undo
     let after = world.container().await.unwrap();
     assert_ne!(after["State"]["StartedAt"], before["State"]["StartedAt"], "it went down and came back");
     assert_eq!(world.answers().await, 200);
+    stop.undo(&cx, None).await.unwrap();
+    let again = world.container().await.unwrap();
+    assert_eq!(again["State"]["StartedAt"], after["State"]["StartedAt"], "undoing again changes nothing");
+}
+
+#[tokio::test]
+async fn a_service_whose_stop_was_never_sent_runs_on_when_it_is_undone() {
+    let world = World::new().await;
+    let old = image(&world.engine, &[]).await;
+    let before = world.run_by_hand(&world.body(&old, "unless-stopped")).await;
+    let (stop, cx) = (world.stop_service().await, world.cx(1));
+    stop.undo(&cx, None).await.unwrap();
+    let after = world.container().await.unwrap();
+    assert_eq!(after["State"]["StartedAt"], before["State"]["StartedAt"]);
 }
 
 #[tokio::test]
