@@ -161,6 +161,10 @@ impl Run {
         if let Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } = &kept.keeper
             && !self.exists(keep_collection).await?
         {
+            if matches!(kept.keeper, Keeper::Fields { .. }) && kept.rows == 0 {
+                // No document had any of the fields, and a copy is made with its first document.
+                return self.book.restored(kept.id).await;
+            }
             return self.report(kept, &format!("the copy {keep_collection} is missing")).await;
         }
         let (rows, conflicts) = match &kept.keeper {

@@ -59,9 +59,12 @@ impl Run {
             self.undo_operation(&back, operation, whole).await?;
         }
         if direction == Direction::Up {
-            // Collections that the up took away have a place again.
-            for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Collection { .. })) {
-                self.restore(one).await?;
+            // Collections that the up took away have a place again, and what it wrote into fields that it had taken
+            // away has gone.
+            for one in &kept {
+                if !self.is_marked(&self.restored_marker(one.id)).await? {
+                    self.restore(one).await?;
+                }
             }
         }
         self.finish(&back.script, &end, &before, whole).await.map(drop)

@@ -172,6 +172,34 @@ async fn fields_that_an_up_took_away_come_back_before_its_down_fills_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_up_wrote_into_a_field_that_it_had_taken_away_gives_way_to_the_old_value() {
+    let base = Base::new().await;
+    base.insert("a", json!([{ "_id": "x", "f": 4 }])).await;
+    let migration = [scripts("1", &format!("{DOWN} {UP}"), DOWN)];
+    let before = base.documents("a").await;
+    let (job, _) = base.jobs.run(Direction::Up, &migration).await;
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    assert_eq!(base.documents("a").await, before);
+    // What the up had written is told of by its own copy alone.
+    assert!(base.jobs.journal.waiting().iter().all(|kept| kept.rows == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_no_document_has_is_put_aside_and_missed_by_nobody() {
+    let base = Base::new().await;
+    base.insert("a", json!([{ "_id": "x" }])).await;
+    let migration = [scripts("1", "db.createCollection('b');", &format!("{DOWN} db.b.drop();"))];
+    base.jobs.run(Direction::Up, &migration).await;
+    let (job, down) = base.jobs.run(Direction::Down, &migration).await;
+    assert_eq!(down.rows_preserved, 0);
+    base.jobs.undo(job, Direction::Down, &migration).await;
+    assert!(base.jobs.journal.waiting().is_empty());
+    base.jobs.run(Direction::Down, &migration).await;
+    let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(up.warnings, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_was_written_before_a_down_is_undone_stands_and_the_copy_stays() {
     let base = Base::new().await;
     base.insert("a", json!([{ "_id": "x" }])).await;
