@@ -26,9 +26,9 @@ impl PageGateway {
         let job = cx.held().job;
         let reason = provider.maintenance_reason(job).await?;
         let page = Page { owner: job.to_string(), reason };
-        gateway.prepare(&page).await.map_err(|error| gateway_error(&error))?;
+        let prepared = gateway.prepare(&page).await.map_err(|error| gateway_error(&error))?;
         cx.assert_held().await?;
-        gateway.switch_on().await.map_err(|error| gateway_error(&error))?;
+        gateway.show(prepared).await.map_err(|error| gateway_error(&error))?;
         Ok(self.evidence(&gateway))
     }
 

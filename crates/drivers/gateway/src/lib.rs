@@ -5,5 +5,5 @@ pub mod nginx;
 mod page;
 
 pub use error::{Error, Result};
-pub use nginx::Nginx;
+pub use nginx::{Nginx, Prepared};
 pub use page::Page;

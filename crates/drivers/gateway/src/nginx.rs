@@ -1,11 +1,14 @@
 //! nginx: a snippet that the operator includes once, and a file whose existence is the switch.
 
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::redirect;
+use tempfile::NamedTempFile;
 use tokio::fs::{self, File};
-use tokio::io::AsyncWriteExt;
 
 use crate::error::{Error, Result};
 use crate::page::Page;
@@ -19,6 +22,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 const RETRY_AFTER_SECONDS: u32 = 30;
 /// A page is a few hundred bytes; whatever is longer was not written here.
 const MAX_PAGE_BYTES: u64 = 256 * 1024;
+
+/// How files end that are not shown yet.
+const PART: &str = ".part";
 
 /// The gateway of one environment.
 #[derive(Debug, Clone)]
@@ -68,6 +74,13 @@ location = /.backout/page {{
 }}
 "#
     )
+}
+
+/// A page that is written and not shown yet.
+#[derive(Debug)]
+pub struct Prepared {
+    json: NamedTempFile,
+    html: NamedTempFile,
 }
 
 impl Nginx {
@@ -122,33 +135,26 @@ impl Nginx {
         }
     }
 
-    /// Shows the page, in place of any other, and sees the gateway answer with it.
-    ///
-    /// # Errors
-    /// [`Error::NoSnippet`] with nothing written; [`Error::File`]; [`Error::NotFollowing`] with the page in place.
-    pub async fn show(&self, page: &Page) -> Result<()> {
-        self.prepare(page).await?;
-        self.switch_on().await
-    }
-
-    /// Writes all but the switch: [`Nginx::switch_on`] is then a single `rename`, right before which a caller can ask
-    /// whether it still may.
+    /// Writes the page beside those that may be shown, which changes nothing for visitors. [`Nginx::show`] is then two
+    /// `rename`s, right before which a caller can ask whether it still may; a page that is never shown goes with its
+    /// [`Prepared`].
     ///
     /// # Errors
     /// [`Error::NoSnippet`] with nothing written; [`Error::File`].
-    pub async fn prepare(&self, page: &Page) -> Result<()> {
+    pub async fn prepare(&self, page: &Page) -> Result<Prepared> {
         self.require_snippet().await?;
-        self.write("json", &page.json()).await?;
-        self.put_in_place("json").await?;
-        self.write("html", &page.html()).await
+        Ok(Prepared { json: self.write("json", page.json()).await?, html: self.write("html", page.html()).await? })
     }
 
-    /// Shows the page that was prepared, and sees the gateway answer with it.
+    /// Shows the page that was prepared, in place of any other, and sees the gateway answer with it.
     ///
     /// # Errors
     /// [`Error::File`]; [`Error::NotFollowing`] with the page in place.
-    pub async fn switch_on(&self) -> Result<()> {
-        self.put_in_place("html").await?;
+    pub async fn show(&self, page: Prepared) -> Result<()> {
+        self.put_in_place("json", page.json)?;
+        // Last, for this file is the switch.
+        self.put_in_place("html", page.html)?;
+        self.sync_directory().await?;
         self.require_page(true).await
     }
 
@@ -158,14 +164,9 @@ impl Nginx {
     /// [`Error::File`]; [`Error::NotFollowing`] with the page gone.
     pub async fn hide(&self) -> Result<()> {
         for extension in ["html", "json"] {
-            let path = self.file(extension);
-            match fs::remove_file(&path).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::file("remove", &path)(error));
-                }
-                _ => {}
-            }
+            remove(&self.file(extension)).await?;
         }
+        self.remove_parts().await?;
         self.sync_directory().await?;
         self.require_page(false).await
     }
@@ -221,28 +222,59 @@ impl Nginx {
         self.directory.join(format!("{}.{extension}", self.name))
     }
 
-    async fn write(&self, extension: &str, text: &str) -> Result<()> {
-        let part = self.part(extension);
-        let mut file = File::create(&part).await.map_err(Error::file("create", &part))?;
-        file.write_all(text.as_bytes()).await.map_err(Error::file("write", &part))?;
-        file.sync_all().await.map_err(Error::file("write", &part))
+    /// A file of its own for each page, so that no other worker writes into it.
+    async fn write(&self, extension: &'static str, text: String) -> Result<NamedTempFile> {
+        let path = self.file(extension);
+        let (directory, prefix) = (self.directory.clone(), format!("{}.", self.name));
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = tempfile::Builder::new()
+                .prefix(&prefix)
+                .suffix(PART)
+                // The gateway runs as another user.
+                .permissions(Permissions::from_mode(0o644))
+                .tempfile_in(directory)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        });
+        let written = written.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
+        written.map_err(Error::file("write", &path))
     }
 
-    fn part(&self, extension: &str) -> PathBuf {
-        self.file(&format!("{extension}.part"))
+    /// Whole or not at all.
+    fn put_in_place(&self, extension: &str, part: NamedTempFile) -> Result<()> {
+        let path = self.file(extension);
+        part.persist(&path).map(drop).map_err(|error| Error::file("put in place", &path)(error.error))
     }
 
-    /// Whole or not at all, and still there after a power cut.
-    async fn put_in_place(&self, extension: &str) -> Result<()> {
-        let (part, path) = (self.part(extension), self.file(extension));
-        fs::rename(&part, &path).await.map_err(Error::file("put in place", &path))?;
-        self.sync_directory().await
+    /// What workers left that died before they showed their page.
+    async fn remove_parts(&self) -> Result<()> {
+        let directory = &self.directory;
+        let mut entries = fs::read_dir(directory).await.map_err(Error::file("list", directory))?;
+        while let Some(entry) = entries.next_entry().await.map_err(Error::file("list", directory))? {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_part =
+                name.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(PART));
+            if is_part {
+                remove(&entry.path()).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn sync_directory(&self) -> Result<()> {
         let directory = &self.directory;
         let opened = File::open(directory).await.map_err(Error::file("open", directory))?;
         opened.sync_all().await.map_err(Error::file("write", directory))
+    }
+}
+
+/// Whether or not it is there.
+async fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

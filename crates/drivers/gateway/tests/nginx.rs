@@ -40,13 +40,24 @@ impl Front {
         Self { nginx, gateway, client: Client::new(), _upstream: upstream }
     }
 
+    async fn show(&self, owner: &str) -> Result<(), Error> {
+        let page = Page { owner: owner.to_owned(), reason: "Back to v0.8.1".to_owned() };
+        self.gateway.show(self.gateway.prepare(&page).await?).await
+    }
+
+    /// The environment's files, those that are not shown included.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.nginx.directory()).unwrap();
+        let mut files: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        files.retain(|file| file.starts_with(NAME));
+        files.sort();
+        files
+    }
+
     async fn status(&self) -> StatusCode {
         self.client.get(self.nginx.url()).send().await.unwrap().status()
     }
-}
-
-fn page(owner: &str) -> Page {
-    Page { owner: owner.to_owned(), reason: "Back to v0.8.1".to_owned() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +68,7 @@ async fn the_page_is_on_while_its_file_is_there_and_no_connection_is_closed_for_
     assert_eq!(front.gateway.owner().await.unwrap(), None);
     assert!(!front.gateway.shows_page().await.unwrap());
 
-    front.gateway.show(&page("job-1")).await.unwrap();
+    front.show("job-1").await.unwrap();
     // The kept connection of before is answered with the page.
     let answer = front.client.get(front.nginx.url()).send().await.unwrap();
     assert_eq!(answer.status(), 503);
@@ -77,7 +88,7 @@ async fn the_page_is_on_while_its_file_is_there_and_no_connection_is_closed_for_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_and_a_program_get_the_page_too() {
     let front = Front::start().await;
-    front.gateway.show(&page("job-1")).await.unwrap();
+    front.show("job-1").await.unwrap();
     let post = front.client.post(format!("{}/api/articles", front.nginx.url())).body("x").send().await.unwrap();
     assert_eq!(post.status(), 503);
     let program = front.client.get(front.nginx.url()).header("accept", "application/json").send().await.unwrap();
@@ -92,7 +103,7 @@ async fn a_post_and_a_program_get_the_page_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_nginx_keeps_the_page() {
     let front = Front::start().await;
-    front.gateway.show(&page("job-1")).await.unwrap();
+    front.show("job-1").await.unwrap();
     front.nginx.server().kill9().unwrap();
     assert!(front.gateway.shows_page().await.unwrap_err().is_transient());
     front.nginx.restart().unwrap();
@@ -106,16 +117,31 @@ async fn a_page_of_which_only_parts_were_written_is_not_shown_and_can_be_shown()
         std::fs::write(front.nginx.directory().join(format!("{NAME}.{part}")), "half a pa").unwrap();
     }
     assert_eq!((front.status().await, front.gateway.owner().await.unwrap()), (StatusCode::OK, None));
-    front.gateway.show(&page("job-2")).await.unwrap();
+    front.show("job-2").await.unwrap();
     assert_eq!(front.gateway.owner().await.unwrap().as_deref(), Some("job-2"));
     front.gateway.hide().await.unwrap();
     assert_eq!(front.status().await, 200);
+    assert_eq!(front.files(), [format!("{NAME}.conf")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_prepared_and_not_shown_changes_nothing_and_leaves_nothing() {
+    let front = Front::start().await;
+    let late = Page { owner: "job-1".to_owned(), reason: "of a worker that lost its job".to_owned() };
+    let late = front.gateway.prepare(&late).await.unwrap();
+    front.show("job-2").await.unwrap();
+    let shown =
+        |extension: &str| std::fs::read_to_string(front.nginx.directory().join(format!("{NAME}.{extension}"))).unwrap();
+    let before = (shown("html"), shown("json"));
+    drop(late);
+    assert_eq!((shown("html"), shown("json")), before);
+    assert_eq!(front.files(), ["conf", "html", "json"].map(|extension| format!("{NAME}.{extension}")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_where_no_operator_put_the_snippet() {
     let front = Front::with(|_| None).await;
-    for error in [front.gateway.check().await.unwrap_err(), front.gateway.show(&page("job-1")).await.unwrap_err()] {
+    for error in [front.gateway.check().await.unwrap_err(), front.show("job-1").await.unwrap_err()] {
         assert!(matches!(error, Error::NoSnippet { .. }), "{error}");
     }
     assert_eq!(std::fs::read_dir(front.nginx.directory()).unwrap().count(), 0);
@@ -127,6 +153,6 @@ async fn a_gateway_that_does_not_include_the_snippet_is_told() {
     let directory = front.nginx.directory();
     std::fs::write(directory.join(format!("{NAME}.conf")), nginx::snippet(directory, NAME)).unwrap();
     assert!(matches!(front.gateway.check().await.unwrap_err(), Error::NotIncluded { .. }));
-    let error = front.gateway.show(&page("job-1")).await.unwrap_err();
+    let error = front.show("job-1").await.unwrap_err();
     assert!(matches!(error, Error::NotFollowing { .. }) && !error.is_transient(), "{error}");
 }
