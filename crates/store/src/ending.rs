@@ -64,14 +64,14 @@ impl Database {
         let accounts = accounts(&found)?.into_iter();
         let mut found: HashMap<JobId, Result<Account, JournalError>> =
             accounts.map(|(job, account)| (job, account.map_err(JournalError::from))).collect();
-        let mut ended: HashMap<JobId, JobState> = HashMap::new();
+        let mut ended: HashMap<JobId, (&Held, JobState)> = HashMap::new();
         let mut completions = Vec::new();
         let mut outcomes = Vec::with_capacity(endings.len());
         for Ending { held, event, note } in endings {
             let decided = match found.get(&held.job) {
                 None => match ended.get(&held.job) {
                     // The same end twice at once: the second is told what the first one comes to.
-                    Some(state) if job_target(*event) == Some(*state) => Ok(End::Before(*state)),
+                    Some((by, state)) if *by == held && job_target(*event) == Some(*state) => Ok(End::Before(*state)),
                     _ => Err(lost(held)),
                 },
                 Some(Err(unreadable)) => Err(unreadable.clone()),
@@ -81,7 +81,7 @@ impl Database {
             if let Ok(End::Now(next)) = decided
                 && let Some(Ok(account)) = found.remove(&held.job)
             {
-                ended.insert(held.job, next);
+                ended.insert(held.job, (held, next));
                 completions.push(completion(account, next, note));
             }
             outcomes.push(decided.map(|(End::Now(state) | End::Before(state))| state));

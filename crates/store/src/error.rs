@@ -44,17 +44,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 const DUPLICATE_KEY: u16 = 1062;
 /// What passes by itself, or with the server that is in its place next.
 const PASSING: [u16; 16] = [
-    1021, // disk full
-    1041, // out of memory
-    1114, // table full, as a full disk is told, too
-    1226, // too much for this user
     1020, // row changed since it was read (a server with snapshot isolation)
+    1021, // disk full
     1040, // too many connections
+    1041, // out of memory
     1047, // cluster node not ready
     1053, // shutdown in progress
+    1114, // table full, as a full disk is told, too
     1203, // too many connections of this user
     1205, // lock wait timeout
     1213, // deadlock
+    1226, // too much for this user
     1290, // read-only server
     1317, // query interrupted
     1836, // read-only mode

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 /// Beats in the length of a lease. One that gets no answer ends with its interval, and the next, on a connection of its
 /// own, begins at once: two in a row may be lost without harm.
 const BEATS_PER_LEASE: u32 = 4;
+/// What connecting is given at least: with a short lease it would begin anew for ever where it takes that long.
+const CONNECT_AT_LEAST: Duration = Duration::from_secs(2);
 
 pub(super) struct Heartbeat {
     stop: CancellationToken,
@@ -51,19 +53,28 @@ async fn beat(database: &Database, worker: WorkerId, interval: Duration) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match tokio::time::timeout(interval, beat_once(database, worker, &mut heart)).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => tracing::warn!(worker.id = %worker, %error, "a heartbeat failed"),
-            Err(_) => tracing::warn!(worker.id = %worker, "a heartbeat got no answer in time"),
+        if heart.is_none() {
+            let limit = interval.max(CONNECT_AT_LEAST);
+            heart = in_time(limit, database.heart(), worker, "the heartbeat has no connection").await;
         }
-        heart = None;
+        if let Some(connected) = &mut heart
+            && in_time(interval, connected.beat(worker), worker, "a heartbeat failed").await.is_none()
+        {
+            heart = None;
+        }
     }
 }
 
-async fn beat_once(database: &Database, worker: WorkerId, heart: &mut Option<Heart>) -> store::Result<()> {
-    let connected = match heart {
-        Some(connected) => connected,
-        None => heart.insert(database.heart().await?),
-    };
-    connected.beat(worker).await
+async fn in_time<T>(
+    limit: Duration,
+    attempt: impl Future<Output = store::Result<T>>,
+    worker: WorkerId,
+    failure: &str,
+) -> Option<T> {
+    match tokio::time::timeout(limit, attempt).await {
+        Ok(Ok(done)) => return Some(done),
+        Ok(Err(error)) => tracing::warn!(worker.id = %worker, %error, "{failure}"),
+        Err(_) => tracing::warn!(worker.id = %worker, "{failure}: no answer within {} ms", limit.as_millis()),
+    }
+    None
 }

@@ -150,7 +150,8 @@ const QUERIES: &[&str] = &[
 /// Those of asking.
 pub async fn fingerprint(session: &mut Session, database: &str) -> Result<Fingerprint> {
     let own = format!("{}.", quote_identifier(database));
-    let rows = session.batch("taking a fingerprint", &questions(database)).await?;
+    let limit = session.statement_limit();
+    let rows = session.batch("taking a fingerprint", &questions(database), limit).await?;
     let mut objects = BTreeMap::new();
     let mut tables = HashSet::new();
     for row in rows {

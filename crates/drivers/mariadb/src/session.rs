@@ -87,7 +87,8 @@ impl Session {
              innodb_lock_wait_timeout = {lock_wait}, wait_timeout = {idle}"
         );
         let doing = "preparing a session";
-        let answer = session.batch(doing, &format!("{settings}; SELECT CAST(CONNECTION_ID() AS CHAR)")).await?;
+        let sql = format!("{settings}; SELECT CAST(CONNECTION_ID() AS CHAR)");
+        let answer = session.batch(doing, &sql, QUESTION_LIMIT).await?;
         let id = answer.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
         session.connection_id = id.ok_or_else(|| Error::protocol(doing, "its id is not a number"))?;
         Ok(session)
@@ -210,8 +211,7 @@ impl Session {
     }
 
     /// Rows of several queries in one request, all of whose columns are text.
-    pub(crate) async fn batch(&mut self, doing: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        let limit = self.statement_limit;
+    pub(crate) async fn batch(&mut self, doing: &str, sql: &str, limit: Duration) -> Result<Vec<Vec<Option<String>>>> {
         let mut connection = self.take(doing)?;
         let asked = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
         let outcome = tokio::time::timeout(limit, asked).await;

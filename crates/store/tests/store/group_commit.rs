@@ -125,6 +125,21 @@ async fn one_lost_fence_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lost_a_job_is_told_so_beside_who_holds_it_and_ends_it() {
+    let mut scene = Scene::new(2).await;
+    let holder = scene.jobs[1];
+    let stale = Held { fence: holder.fence - 1, ..holder };
+    // Before and after the holder's own end.
+    scene.jobs = vec![scene.jobs[0], stale, holder, stale];
+    let outcomes = together(&mut scene, async |_, _| {}).await;
+    assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(JobState::Succeeded), &Ok(JobState::Succeeded)), "{outcomes:?}");
+    for nth in [1, 3] {
+        assert!(matches!(outcomes[nth], Err(JournalError::FenceLost { .. })), "{outcomes:?}");
+    }
+    scene.shop.assert_gapless(holder.job).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_job_that_cannot_be_read_does_not_hold_up_the_others() {
     let mut scene = Scene::new(4).await;
     let broken = scene.jobs[1].job;

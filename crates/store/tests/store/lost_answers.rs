@@ -11,18 +11,9 @@ use domain::step::{StepEvent, StepState};
 use saga::{Held, JobNote, Journal, JournalError, Keeper, Preservation, StatementJournal, StatementKey, StepNote};
 use testkit::ChaosProxy;
 
-use crate::support::{Shop, fresh_url, server, settings};
+use crate::support::{Shop, fresh_url, through_a_proxy};
 
 const SOON: Duration = Duration::from_secs(20);
-
-/// A second way to the same database, through a proxy that can lose the answer to a commit.
-async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
-    let server = server();
-    let proxy = ChaosProxy::start(server.address()).await.unwrap();
-    let port = |number: u16| format!(":{number}/");
-    let url = url.replace(&port(server.port()), &port(proxy.address().unwrap().port()));
-    (Database::connect(&settings(url)).unwrap(), proxy)
-}
 
 /// A commit that is sent by itself: a byte that says query, then its text.
 const ALONE: &[u8] = b"\x03COMMIT";

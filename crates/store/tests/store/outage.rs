@@ -6,9 +6,9 @@ use backout_store::{Database, Error, JobQuery};
 use domain::ids::WorkerId;
 use domain::step::{StepEvent, StepState};
 use saga::{Journal, JournalError, StepNote};
-use testkit::{ChaosProxy, MariaDb, eventually};
+use testkit::{MariaDb, eventually};
 
-use crate::support::{Shop, cursor, fresh_url, server, settings};
+use crate::support::{Shop, cursor, fresh_url, settings, through_a_proxy};
 
 #[tokio::test]
 async fn a_killed_database_is_unavailable_and_serves_again_by_itself_once_it_is_back() {
@@ -64,14 +64,42 @@ async fn a_read_only_database_is_unavailable_for_writes_and_still_reads() {
 }
 
 #[tokio::test]
+async fn a_transaction_whose_process_stands_still_lets_its_rows_go() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let held = shop.claimed().await;
+    let (frozen, proxy) = through_a_proxy(&url).await;
+    // The job's row is locked by then.
+    proxy.hold_reply_to(b"UPDATE job_steps");
+    let zombie = tokio::spawn(async move { frozen.step(&held, 0, StepEvent::Start, StepNote::default()).await });
+    proxy.held().await;
+    let is_free = || async { shop.database.step(&held, 0, StepEvent::Start, StepNote::default()).await.is_ok() };
+    eventually(Duration::from_secs(30), is_free).await.unwrap();
+    proxy.refuse();
+    assert!(zombie.await.unwrap().is_err());
+    shop.assert_gapless(held.job).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_hangs_ends_and_holds_up_nobody_behind_it() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let (database, proxy) = through_a_proxy(&url).await;
+    let worker = WorkerId::generate();
+    assert!(database.claim(worker, 1).await.unwrap().is_empty());
+    proxy.hold_reply_to(b"SKIP LOCKED");
+    let hung = tokio::time::timeout(Duration::from_secs(30), database.claim(worker, 1)).await.unwrap();
+    assert!(hung.as_ref().is_err_and(Error::is_unavailable), "{hung:?}");
+    proxy.pass();
+    assert!(database.claim(worker, 1).await.unwrap().is_empty());
+    shop.database.ping().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_is_cut_off_is_unavailable_and_works_again_once_it_is_reached() {
     let url = fresh_url();
     let shop = Shop::open_at(&url).await;
-    let server = server();
-    let proxy = ChaosProxy::start(server.address()).await.unwrap();
-    let port = proxy.address().unwrap().port();
-    let through = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
-    let database = Database::connect(&settings(through)).unwrap();
+    let (database, proxy) = through_a_proxy(&url).await;
     database.ping().await.unwrap();
     proxy.refuse();
     let cut = database.ping().await;

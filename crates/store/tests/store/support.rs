@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::mysql::MySqlPool;
-use testkit::MariaDb;
+use testkit::{ChaosProxy, MariaDb};
 
 pub(crate) const APPLICATION: &str = "cms-backend";
 pub(crate) const ENVIRONMENT: &str = "production";
@@ -31,6 +31,15 @@ pub(crate) struct Shop {
     pub(crate) raw: MySqlPool,
     pub(crate) application: ApplicationId,
     pub(crate) environment: EnvironmentId,
+}
+
+/// A second way to the same database, through a proxy that can lose and hold up answers.
+pub(crate) async fn through_a_proxy(url: &str) -> (Database, ChaosProxy) {
+    let server = server();
+    let proxy = ChaosProxy::start(server.address()).await.unwrap();
+    let port = proxy.address().unwrap().port();
+    let through = url.replace(&format!(":{}/", server.port()), &format!(":{port}/"));
+    (Database::connect(&settings(through)).unwrap(), proxy)
 }
 
 pub(crate) fn settings(url: String) -> Settings {
