@@ -19,12 +19,17 @@ const LINE: usize = 8;
 /// What is set and not shown, wherever it stands: its name, and the value as far as running text tells.
 static SET_VALUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?ix)
+        r#"(?isx)
         (?<name>
-            (?: pass | password | passwd | pwd | secret | token | api_?key | access_?key | authorization )
-            \\?["']? \s* [=:] \s* (?: (?: bearer | basic ) \s+ )?
+            (?: pass | password | passwd | pwd | secret | token | api_?key | access_?key ) \\?["']? [\x20\t]* [=:] [\x20\t]*
+            | authorization \\?["']? [\x20\t]* [=:] [\x20\t]* (?: [a-z]+ [\x20\t]+ )?
         )
-        (?<value> \\"[^"]*" | "[^"]*" | '[^']*' | [^\s&"'`<>()\[\]{},;|\\]+ )"#,
+        (?<value>
+            \\" .*? (?: \\" | $ )
+            | " (?: [^"\\] | \\. )* (?: " | $ )
+            | ' [^']* (?: ' | $ )
+            | (?: [^\s&"'`<>()\[\]{},;|\\] | \\[^\s"] )+
+        )"#,
     )
 });
 static LOWER_CASE: LazyLock<Regex> = LazyLock::new(|| pattern("%[0-9A-F]{2}"));
@@ -102,12 +107,13 @@ fn url_password(text: &str) -> Option<(usize, &str)> {
     let rest = &rest[..end];
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     // A password that was not encoded may hold what would end the authority.
-    let user = if authority.contains('@') { authority } else { rest };
-    let (user, _) = user.rsplit_once('@')?;
+    let is_plain = authority.contains('@');
+    let is_web = ["http://", "https://"].iter().any(|scheme| text[..begin].ends_with(scheme));
+    let (user, _) = if is_plain { authority } else { rest }.rsplit_once('@')?;
     let (at, password) = match user.split_once(':') {
         Some((name, password)) => (begin + name.len() + 1, password),
         // `https://TOKEN@host`: databases take a name alone for a user, web servers take it for a token.
-        None if text[..begin].ends_with("http://") || text[..begin].ends_with("https://") => (begin, user),
+        None if is_web && is_plain => (begin, user),
         None => return None,
     };
     (!password.is_empty()).then_some((at, password))
@@ -204,6 +210,12 @@ mod tests {
             ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
             ("clone https://ghp_abc@github.com/x", "clone https://***@github.com/x"),
             ("mysql://root@db/x", "mysql://root@db/x"),
+            ("GET https://unpkg.com/vue@3/x.js failed", "GET https://unpkg.com/vue@3/x.js failed"),
+            ("password=\"hunter2 and cut", "password=\"***\""),
+            (r"DB_PASSWORD=ab\cd rest", "DB_PASSWORD=*** rest"),
+            (r#"{"password":"a\"bcd","x":1}"#, r#"{"password":"***","x":1}"#),
+            ("Authorization: Token abc", "Authorization: Token ***"),
+            ("asks for a password:\nStarting", "asks for a password:\nStarting"),
             (
                 "Access denied for user 'cms' (using password: YES)",
                 "Access denied for user 'cms' (using password: YES)",
