@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
+use tempfile::NamedTempFile;
 
 const LOCK: &str = "lock";
 const RESTORING: &str = "restoring";
@@ -91,11 +92,12 @@ impl DataDirectory {
 
     /// Notes that a restore of that database begins, or that it is done.
     pub(crate) fn set_restoring(&self, database: Option<&str>) -> Result<(), Error> {
-        let path = self.path.join(RESTORING);
+        let path = note_of_restore(&self.path);
         let done = match database {
-            Some(database) => File::create(&path).and_then(|mut file| {
+            Some(database) => NamedTempFile::new_in(&self.path).and_then(|mut file| {
                 file.write_all(database.as_bytes())?;
-                file.sync_all()
+                file.as_file().sync_all()?;
+                file.persist(&path).map(drop).map_err(|error| error.error)
             }),
             None => fs::remove_file(&path),
         };
@@ -107,9 +109,15 @@ impl DataDirectory {
     }
 }
 
-/// The database whose restore was begun from that data directory and not brought to its end.
+/// The file that names the database whose restore was begun.
+pub(crate) fn note_of_restore(data_directory: &Path) -> PathBuf {
+    data_directory.join(RESTORING)
+}
+
+/// The database whose restore was begun from that data directory and not brought to its end; empty where an earlier
+/// version wrote the note.
 pub(crate) fn restoring(data_directory: &Path) -> Option<String> {
-    match fs::read_to_string(data_directory.join(RESTORING)) {
+    match fs::read_to_string(note_of_restore(data_directory)) {
         Ok(database) => Some(database),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         // It is there, whatever it says.

@@ -100,12 +100,12 @@ impl Server {
         }
     }
 
-    /// Refuses keys that do not open what is stored, without bringing its form up to date.
+    /// Refuses keys that do not open what is stored. Changes nothing there.
     pub(crate) async fn require_keys(&self, settings: &Settings, keys: &Keyring) -> Result<()> {
         let database = Database::connect(&self.store_settings(settings, keys))?;
-        let checked = database.check_keys().await;
+        let recognized = database.recognize_keys().await;
         database.close().await;
-        match checked {
+        match recognized {
             Err(error @ store::Error::OtherKeys { .. }) => Err(wrong_keys(settings, error)),
             Err(error) if error.is_unavailable() => Err(error.into()),
             Err(error) => {

@@ -52,6 +52,12 @@ impl Failure {
         Self::new(Exit::Internal, Sentence::new("serve.internal").with("reason", reason))
     }
 
+    /// The control database is not whole.
+    pub(crate) fn restore_unfinished(data_directory: &Path) -> Self {
+        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory.display());
+        Self::new(Exit::Unavailable, sentence)
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> u8 {
         self.exit as u8
@@ -61,14 +67,6 @@ impl Failure {
     pub(crate) fn text(&self, language: Language) -> String {
         let lines = self.heading.iter().chain(&self.sentences).map(|sentence| sentence.text(language));
         lines.collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Failure {
-    /// The control database is not whole.
-    pub(crate) fn restore_unfinished(data_directory: &Path) -> Self {
-        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory.display());
-        Self::new(Exit::Unavailable, sentence)
     }
 }
 

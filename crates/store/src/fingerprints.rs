@@ -1,6 +1,6 @@
 //! Whether the keys at hand are those that seal this database's secrets.
 
-use sqlx::Row;
+use sqlx::{MySqlConnection, Row};
 
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -22,18 +22,27 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         }
-        let rows = sqlx::query("SELECT key_id, fingerprint FROM key_fingerprints ORDER BY key_id")
-            .fetch_all(&mut *transaction)
-            .await?;
-        for row in &rows {
+        // Keys that are refused are not remembered either: the transaction is given up.
+        self.compare_keys(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same without remembering anything, for whoever only reads.
+    pub async fn recognize_keys(&self) -> Result<()> {
+        self.compare_keys(&mut *self.pool().acquire().await?).await
+    }
+
+    async fn compare_keys(&self, connection: &mut MySqlConnection) -> Result<()> {
+        let ours = self.keys().fingerprints();
+        let known = sqlx::query("SELECT key_id, fingerprint FROM key_fingerprints ORDER BY key_id");
+        for row in &known.fetch_all(connection).await? {
             let (id, fingerprint): (String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-            // Keys that are refused are not remembered either: the transaction is given up.
             match ours.iter().find(|(ours, _)| *ours == id) {
                 Some((_, ours)) if ours.as_slice() == fingerprint => {}
                 Some(_) => return Err(Error::OtherKeys { id, missing: false }),
                 None => return Err(Error::OtherKeys { id, missing: true }),
             }
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 }

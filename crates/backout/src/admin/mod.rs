@@ -4,6 +4,7 @@ mod archive;
 mod backup;
 mod restore;
 mod token;
+mod workers;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,5 @@
 //! `backout admin restore`: control database and keys out of a backup, while nothing runs.
 
-use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use i18n::Language;
 use store::{Cursor, Database, JobQuery};
 
 use super::archive::{self, Unpacked};
-use super::{backup, print};
+use super::{backup, print, workers};
 use crate::data_directory::{self, DataDirectory, Sharing};
 use crate::database::Server;
 use crate::failure::{Exit, Failure, Result};
@@ -20,8 +19,6 @@ use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
-/// Longer than a worker with a lease of half a minute takes to beat again.
-const WATCHED: Duration = Duration::from_secs(10);
 /// More jobs than run at a time anywhere.
 const MANY: u32 = 500;
 
@@ -38,7 +35,7 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
     let keys = KeyFile::parse(keys).map_err(|error| unusable(file, error))?;
     driver_mariadb::verify(&backup.dump, &backup.dump_sha256).await.map_err(|error| unusable(file, error))?;
     let server = Server::start(settings, &directory).await?;
-    let outcome = restored(settings, &directory, &server, &backup, &keys, force).await;
+    let outcome = restored(settings, &directory, &server, &backup, &keys, force, language).await;
     server.stop().await;
     let (aside, unfinished) = outcome?;
     let mut lines = vec![
@@ -66,19 +63,29 @@ async fn restored(
     backup: &Unpacked,
     keys: &KeyFile,
     force: bool,
+    language: Language,
 ) -> Result<Restored> {
     server.ready().await?;
     let target = server.target()?;
     let there = tables(&target).await?;
-    if !server.is_private() {
-        assert_nobody_works(&target, &there).await?;
-    }
     // What an interrupted restore left is nothing that anybody misses; another database is.
     let identity = server.identity()?;
-    let interrupted = data_directory::restoring(directory.path()).is_some_and(|database| database == identity);
+    let interrupted = match data_directory::restoring(directory.path()) {
+        Some(database) if database == identity => true,
+        Some(database) if !database.is_empty() => {
+            let sentence = Sentence::new("serve.restore-other").with("database", database);
+            let sentence = sentence.with("path", data_directory::note_of_restore(directory.path()).display());
+            return Err(Failure::new(Exit::Refused, sentence));
+        }
+        _ => false,
+    };
     if !there.is_empty() && !interrupted && !force {
         let sentence = Sentence::new("serve.restore-refused").with("tables", there.len());
         return Err(Failure::new(Exit::Refused, sentence));
+    }
+    // Nobody else works on a private database while its data directory is ours.
+    if !server.is_private() && there.iter().any(|(name, _)| name == "workers") {
+        workers::assert_none(&target, language).await?;
     }
     let key_path = keys::path(settings);
     let aside = if there.is_empty() || interrupted {
@@ -101,37 +108,6 @@ async fn put_aside(directory: &DataDirectory, target: &Target, keys: Option<KeyF
     let folder = directory.path().join("backups/control");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Failure::unavailable)?;
     Ok(backup::write(target, keys, &folder, "before-restore").await?.0)
-}
-
-/// Refuses a database on which workers of other machines beat. Which of them live is told by their beats alone.
-async fn assert_nobody_works(target: &Target, there: &[(String, &'static str)]) -> Result<()> {
-    if !there.iter().any(|(name, _)| name == "workers") {
-        return Ok(());
-    }
-    let before = beats(target).await?;
-    if before.is_empty() {
-        return Ok(());
-    }
-    tokio::time::sleep(WATCHED).await;
-    let living = beats(target).await?.into_iter().filter(|(worker, beat)| before.get(worker) != Some(beat)).count();
-    if living == 0 {
-        return Ok(());
-    }
-    Err(Failure::new(Exit::Refused, Sentence::new("serve.restore-workers").with("workers", living)))
-}
-
-async fn beats(target: &Target) -> Result<HashMap<String, String>> {
-    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
-    let sql = "SELECT HEX(id), CAST(beat AS CHAR) FROM workers WHERE ended_at IS NULL";
-    let listed = session.execute(sql).await.map_err(Failure::unavailable)?;
-    session.close().await;
-    let rows = listed.result_sets.into_iter().flat_map(|set| set.rows);
-    Ok(rows
-        .filter_map(|row| match &row[..] {
-            [Some(worker), Some(beat)] => Some((worker.clone(), beat.clone())),
-            _ => None,
-        })
-        .collect())
 }
 
 /// The tables and views of the control database, each with the word that drops it.

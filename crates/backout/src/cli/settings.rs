@@ -129,10 +129,15 @@ fn read(file: &Path) -> Result<Values, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Values::default()),
         Err(error) => return Err(unusable(error.to_string())),
     };
-    toml::from_str(&text).map_err(|error| {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         unusable(format!("line {line}: {}", error.message()))
-    })
+    })?;
+    // An error of type repeats the value.
+    if let Some((key, _)) = table.iter().find(|(_, value)| !value.is_str()) {
+        return Err(unusable(format!("{key} has to be a text in quotes")));
+    }
+    table.try_into().map_err(|error: toml::de::Error| unusable(error.message().to_owned()))
 }
 
 impl Settings {
@@ -229,9 +234,11 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_is_told_without_its_token() {
-        let (_folder, surroundings) = with_file("url = 'http://file'\ntoken = \"bko_hunter2\n");
-        let told = Settings::load(&Global::default(), &surroundings).unwrap_err().render(Language::En);
-        assert!(told.contains("line 2") && !told.contains("hunter2"), "{told}");
+        for (line, told_of) in [("token = \"bko_31337", "line 2"), ("token = 31337", "token")] {
+            let (_folder, surroundings) = with_file(&format!("url = 'http://file'\n{line}\n"));
+            let told = Settings::load(&Global::default(), &surroundings).unwrap_err().render(Language::En);
+            assert!(told.contains(told_of) && !told.contains("31337"), "{told}");
+        }
     }
 
     #[test]

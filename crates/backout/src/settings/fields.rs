@@ -44,7 +44,9 @@ const DEFAULT_API_CONNECTIONS: u64 = 512;
 /// The worker and the API share the pool: with fewer connections they would wait for each other.
 const CONNECTIONS: RangeInclusive<u64> = 5..=1_000;
 const SLOTS: RangeInclusive<u64> = 1..=256;
-const LEASE: RangeInclusive<u64> = 2..=600;
+const LEASE: RangeInclusive<u64> = 2..=LONGEST_LEASE_SECONDS;
+/// The longest that a worker can be given.
+pub(crate) const LONGEST_LEASE_SECONDS: u64 = 600;
 const SHUTDOWN: RangeInclusive<u64> = 1..=3_600;
 /// 0 is no limit.
 const A_MINUTE: RangeInclusive<u64> = 0..=10_000_000;

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 
 use crate::sentence::Sentence;
 
+pub(crate) use fields::LONGEST_LEASE_SECONDS;
 pub(crate) use layers::Surroundings;
 
 /// What the service does, as decided.

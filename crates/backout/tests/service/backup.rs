@@ -1,3 +1,5 @@
+use testkit::shared_mariadb;
+
 use crate::home::{Home, said, text};
 
 const LIST: &str = "/api/v1/applications";
@@ -47,11 +49,35 @@ async fn what_was_backed_up_while_the_service_ran_comes_back_elsewhere() {
     assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
     std::fs::write(elsewhere.path().join("restoring"), "another:3306/control").unwrap();
     let of_another = elsewhere.run(&["admin", "restore", text(&aside)]);
-    assert_eq!(of_another.status.code(), Some(3), "what is there is not that restore's: {}", said(&of_another));
+    assert_eq!(of_another.status.code(), Some(3), "{}", said(&of_another));
+    assert!(said(&of_another).contains("another:3306/control"), "{}", said(&of_another));
     std::fs::write(elsewhere.path().join("restoring"), "private").unwrap();
     let halfway = elsewhere.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(halfway.status.code(), Some(69), "{}", said(&halfway));
     let again = elsewhere.run(&["admin", "restore", text(&aside)]);
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
     assert_eq!(elsewhere.mariadbd(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_on_which_a_worker_beats_elsewhere_is_not_replaced() {
+    let mariadb = shared_mariadb();
+    let url = mariadb.url(&mariadb.create_database("control").unwrap());
+    let variables = [("BACKOUT_DATABASE_URL", url.as_str())];
+    let home = Home::new();
+    let service = home.serve_with(&variables).await;
+    let token = service.token.clone().unwrap();
+    let file = home.beside("backup.tar");
+    let backup = home.command(&["admin", "backup", "--to", text(&file)]).envs(variables).output().unwrap();
+    assert_eq!(backup.status.code(), Some(0), "{}", said(&backup));
+
+    let elsewhere = Home::new();
+    let restore = || elsewhere.command(&["admin", "restore", text(&file), "--force"]).envs(variables).output().unwrap();
+    let refused = restore();
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(said(&refused).contains("work on this control database"), "{}", said(&refused));
+    assert_eq!(service.get(LIST, Some(&token)).await, Some(200));
+    service.stop().await;
+    let restored = restore();
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
 }
