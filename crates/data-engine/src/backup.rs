@@ -36,14 +36,37 @@ pub(crate) async fn backup(target: &DataTarget, store: &str, directory: &Path) -
             let path = directory.join(format!("{store}-{stamp}.sql.zst"));
             let limits = DumpLimits { max_bytes: MAX_BYTES, timeout: MAX_TIME };
             let dump = driver_mariadb::dump(target, &path, limits).await?;
+            let unverified = Unverified(Some(&path));
             driver_mariadb::verify(&path, &dump.sha256).await?;
+            unverified.keep();
             Ok(BackupReport { path, bytes: dump.bytes_compressed, sha256: dump.sha256, begun_at })
         }
         DataTarget::MongoDb(target) => {
             let path = directory.join(format!("{store}-{stamp}.jsonl.zst"));
             let archive = target.backup(&path).await?;
+            let unverified = Unverified(Some(&path));
             driver_mongodb::verify(&path, &archive.sha256).await?;
+            unverified.keep();
             Ok(BackupReport { path, bytes: archive.bytes, sha256: archive.sha256, begun_at })
+        }
+    }
+}
+
+/// A file that is removed unless it is kept: also where whoever waits for the backup goes away.
+struct Unverified<'a>(Option<&'a Path>);
+
+impl Unverified<'_> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unverified<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = self.0
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::warn!(path = %path.display(), %error, "a backup that was not verified could not be removed");
         }
     }
 }

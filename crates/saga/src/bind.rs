@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::StepContext;
 use crate::error::{ErrorKind, StepError};
-use crate::once::{JOURNAL_PATIENCE, Pause};
+use crate::limits::Pause;
+use crate::once::JOURNAL_PATIENCE;
 use crate::step::{BoundStep, Probe, StepFactory};
 
 /// Binds a step, waiting within bounds while what it takes (settings, secrets) does not answer.
@@ -54,6 +55,10 @@ impl BoundStep for Unbindable {
     /// Enough for the one answer: [`bind`] has waited already.
     fn deadline(&self) -> Duration {
         Duration::from_millis(1)
+    }
+
+    fn patience(&self) -> Duration {
+        self.deadline()
     }
 
     fn has_effect(&self) -> bool {

@@ -10,6 +10,7 @@ mod context;
 mod drive;
 mod error;
 mod journal;
+mod limits;
 mod once;
 mod statement;
 mod step;

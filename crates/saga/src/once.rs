@@ -1,11 +1,9 @@
 //! One step: from its journalled start to its journalled end.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::step::{StepEvent, StepState};
-use futures::FutureExt;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,11 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::context::StepContext;
 use crate::error::{Abandoned, ErrorKind, JournalError, StepError};
 use crate::journal::{Journal, StepNote};
+use crate::limits::{Limits, Pause};
 use crate::step::{BoundStep, Probe};
 
-/// First pause before something is tried again, doubled up to [`RETRY_MAX`].
-const RETRY_MIN: Duration = Duration::from_millis(100);
-const RETRY_MAX: Duration = Duration::from_secs(3);
 /// How long a journal write is tried while the control database is away.
 pub(crate) const JOURNAL_PATIENCE: Duration = Duration::from_mins(2);
 /// How long one try of a journal write may take: a server that hangs is as good as away.
@@ -51,18 +47,17 @@ pub(crate) async fn run(
     journal: &Arc<dyn Journal>,
     found: StepState,
 ) -> Result<Ended, Abandoned> {
-    let mut deadline = Instant::now() + step.deadline();
-    let mut pause = Pause::new();
+    let mut limits = Limits::of(step);
     // Whatever was begun may have its effect: look before running it.
     let mut begun = found != StepState::Pending;
     loop {
         if begun {
-            match limited(step, deadline, step.probe(cx)).await {
+            match limits.hold(step.probe(cx)).await {
                 Ok(Probe::Done(output)) => return finish(cx, journal, output).await,
                 Ok(Probe::NotDone) => {}
                 Ok(Probe::Unknown(why)) => return Ok(Ended::Unknown(StepError::unknown(why))),
                 Err(error) => {
-                    if let Some(ended) = give_up_or_wait(error, cx, journal, deadline, &mut pause).await? {
+                    if let Some(ended) = give_up_or_wait(error, cx, journal, &mut limits).await? {
                         return Ok(ended);
                     }
                     continue;
@@ -75,12 +70,12 @@ pub(crate) async fn run(
         let asked = Instant::now();
         write(|| journal.step(cx.held(), cx.step(), StepEvent::Start, StepNote::default())).await?;
         // The step's time does not run while the journal is away.
-        deadline += asked.elapsed();
+        limits.extend(asked.elapsed());
         begun = true;
-        match limited(step, deadline, step.run(cx)).await {
+        match limits.hold(step.run(cx)).await {
             Ok(output) => return finish(cx, journal, output).await,
             Err(error) => {
-                if let Some(ended) = give_up_or_wait(error, cx, journal, deadline, &mut pause).await? {
+                if let Some(ended) = give_up_or_wait(error, cx, journal, &mut limits).await? {
                     return Ok(ended);
                 }
             }
@@ -107,19 +102,18 @@ pub(crate) async fn undo(
     output: Option<Value>,
 ) -> Result<UndoEnded, Abandoned> {
     write(|| journal.step(cx.held(), cx.step(), StepEvent::BeginUndo, StepNote::default())).await?;
-    let deadline = Instant::now() + step.deadline();
-    let mut pause = Pause::new();
+    let mut limits = Limits::of(step);
     loop {
-        let Err(error) = limited(step, deadline, step.undo(cx, output.clone())).await else {
+        let Err(error) = limits.hold(step.undo(cx, output.clone())).await else {
             write(|| journal.step(cx.held(), cx.step(), StepEvent::FinishUndo, StepNote::default())).await?;
             return Ok(UndoEnded::Undone);
         };
         match error.kind {
             ErrorKind::FenceLost => return Err(Abandoned::FenceLost),
             ErrorKind::Transient if cx.stop().is_cancelled() => return Ok(UndoEnded::Interrupted),
-            ErrorKind::Transient if pause.ends_before(deadline) => {
+            ErrorKind::Transient if limits.bear() => {
                 tell_retry(cx, &error).await?;
-                pause.wait(cx.stop()).await;
+                limits.pause(cx.stop()).await;
             }
             _ => {
                 let note = StepNote { error: Some(error.clone()), ..StepNote::default() };
@@ -141,17 +135,16 @@ async fn give_up_or_wait(
     error: StepError,
     cx: &StepContext,
     journal: &Arc<dyn Journal>,
-    deadline: Instant,
-    pause: &mut Pause,
+    limits: &mut Limits,
 ) -> Result<Option<Ended>, Abandoned> {
     match error.kind {
         ErrorKind::FenceLost => Err(Abandoned::FenceLost),
         ErrorKind::Unknown => Ok(Some(Ended::Unknown(error))),
         // Being asked to stop is no failure of the step: it stays as begun as it is.
         ErrorKind::Transient if cx.stop().is_cancelled() => Ok(Some(Ended::Interrupted)),
-        ErrorKind::Transient if pause.ends_before(deadline) => {
+        ErrorKind::Transient if limits.bear() => {
             tell_retry(cx, &error).await?;
-            pause.wait(cx.stop()).await;
+            limits.pause(cx.stop()).await;
             Ok(None)
         }
         ErrorKind::Transient | ErrorKind::Permanent | ErrorKind::WorldChanged => {
@@ -166,45 +159,6 @@ async fn tell_retry(cx: &StepContext, error: &StepError) -> Result<(), Abandoned
     tracing::info!(job.id = %cx.held().job, step.id = cx.step(), %error, "step will be tried again");
     // News fail for a lost fence only.
     cx.progress(serde_json::json!({ "retrying": error.message })).await.map_err(|_| Abandoned::FenceLost)
-}
-
-/// Holds a step to its deadline. A panic is a failure of the step, not the end of the worker's task: the job
-/// would stay claimed by a worker that lives and does nothing for it.
-async fn limited<T>(
-    step: &dyn BoundStep,
-    deadline: Instant,
-    work: impl Future<Output = Result<T, StepError>>,
-) -> Result<T, StepError> {
-    match tokio::time::timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(StepError::permanent("panicked; the worker's log says where")),
-        Err(_) => {
-            let seconds = step.deadline().as_secs();
-            Err(StepError::permanent(format!("did not end within its deadline of {seconds} s")))
-        }
-    }
-}
-
-/// The growing pause between two tries.
-pub(crate) struct Pause(Duration);
-
-impl Pause {
-    pub(crate) fn new() -> Self {
-        Self(RETRY_MIN)
-    }
-
-    pub(crate) fn ends_before(&self, deadline: Instant) -> bool {
-        Instant::now() + self.0 < deadline
-    }
-
-    /// Ends early when `stop` fires.
-    pub(crate) async fn wait(&mut self, stop: &CancellationToken) {
-        tokio::select! {
-            () = tokio::time::sleep(self.0) => {}
-            () = stop.cancelled() => {}
-        }
-        self.0 = (self.0 * 2).min(RETRY_MAX);
-    }
 }
 
 /// Writes to the journal, waiting within bounds while the control database is away.

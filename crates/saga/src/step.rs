@@ -41,6 +41,12 @@ pub trait Step: Send + Sync {
     /// How long run or undo may take, tries included.
     fn deadline(&self) -> Duration;
 
+    /// How long transient errors that follow one another are borne; a step that may work for hours does not wait for
+    /// hours where nothing answers.
+    fn patience(&self) -> Duration {
+        self.deadline()
+    }
+
     /// Whether it leaves something in the world that has to be taken back when the job unwinds.
     fn has_effect(&self) -> bool {
         true
@@ -58,6 +64,8 @@ pub trait BoundStep: Send + Sync {
     async fn undo(&self, cx: &StepContext, output: Option<Value>) -> Result<(), StepError>;
     /// See [`Step::deadline`].
     fn deadline(&self) -> Duration;
+    /// See [`Step::patience`].
+    fn patience(&self) -> Duration;
     /// See [`Step::has_effect`].
     fn has_effect(&self) -> bool;
 }
@@ -89,6 +97,10 @@ impl<S: Step> BoundStep for Erased<S> {
 
     fn deadline(&self) -> Duration {
         self.0.deadline()
+    }
+
+    fn patience(&self) -> Duration {
+        self.0.patience()
     }
 
     fn has_effect(&self) -> bool {

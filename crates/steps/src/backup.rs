@@ -12,8 +12,10 @@ use serde_json::json;
 
 use crate::provider::Provider;
 
-/// Some hundred gigabytes at the speed of a dump; the old version serves meanwhile.
-const DEADLINE: Duration = Duration::from_hours(2);
+/// A dump as long as the data engine lets it run, read again, and a second try; the old version serves meanwhile.
+const DEADLINE: Duration = Duration::from_hours(14);
+/// Nothing has been changed yet: better to end than to wait for long.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 pub(crate) struct Backup {
     pub(crate) provider: Arc<dyn Provider>,
@@ -48,7 +50,11 @@ impl Step for Backup {
         let engine = self.provider.data_engine(job, &self.store).await?;
         let report = match self.fresh(cx, &engine).await? {
             Some(report) => report,
-            None => engine.backup(&directory).await?,
+            None => tokio::select! {
+                report = engine.backup(&directory) => report?,
+                // It changes nothing and can take hours: whoever calls the job off need not wait for its end.
+                () = cx.stop().cancelled() => return Err(StepError::transient("the backup was broken off")),
+            },
         };
         // A large backup is not made again because the control database was away when it was finished.
         let (id, provider) = (BackupId::generate(), &self.provider);
@@ -67,6 +73,10 @@ impl Step for Backup {
 
     fn deadline(&self) -> Duration {
         DEADLINE
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 
     fn has_effect(&self) -> bool {

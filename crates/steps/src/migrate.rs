@@ -11,8 +11,11 @@ use serde_json::json;
 
 use crate::provider::Provider;
 
-/// A rebuild of a large table takes its time, and breaking it off would throw that time away.
-const DEADLINE: Duration = Duration::from_hours(1);
+/// A rebuild of a large table takes its time, and breaking it off would throw that time away: several statements, each
+/// of them as long as the data engine lets it run.
+const DEADLINE: Duration = Duration::from_hours(24);
+/// A server that is away for longer needs a person.
+const PATIENCE: Duration = Duration::from_mins(30);
 
 pub(crate) struct Migrate {
     pub(crate) provider: Arc<dyn Provider>,
@@ -66,5 +69,9 @@ impl Step for Migrate {
 
     fn deadline(&self) -> Duration {
         DEADLINE
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 }

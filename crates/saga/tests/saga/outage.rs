@@ -39,6 +39,29 @@ async fn transient_errors_up_to_the_deadline_are_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_is_borne_for_as_long_as_the_patience_of_a_step_though_its_deadline_is_far() {
+    let case = Case::new(&chain(), 3);
+    case.world.bear_for(Duration::from_secs(10));
+    case.world.on_run(1, vec![Act::Fail(ErrorKind::Transient); 1000]);
+    let begun = Instant::now();
+    assert_eq!(case.live().await, Life::rests(JobState::Undone));
+    case.assert_as_before();
+    assert!(begun.elapsed() <= Duration::from_secs(11), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_went_well_for_long_begins_the_patience_anew() {
+    let case = Case::new(&chain(), 3);
+    case.world.bear_for(Duration::from_secs(5));
+    let trouble = || vec![Act::Fail(ErrorKind::Transient); 4];
+    case.world.on_run(1, trouble());
+    case.world.on_run(1, [Act::FailIn(Duration::from_secs(6), ErrorKind::Transient)]);
+    case.world.on_run(1, trouble());
+    assert_eq!(case.live().await, Life::rests(JobState::Succeeded), "{}", case.journal.log());
+    case.assert_all_done();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_that_exceeds_its_deadline_has_failed() {
     for act in [Act::Hang, Act::HangAfter] {
         let case = Case::new(&chain(), 3);

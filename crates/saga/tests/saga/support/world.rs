@@ -49,6 +49,7 @@ struct Inner {
     undo: BTreeMap<u32, VecDeque<Act>>,
     unknown: Vec<u32>,
     effectless: Vec<u32>,
+    patience: Option<Duration>,
     unbindable: BTreeMap<u32, VecDeque<StepError>>,
     order: Vec<String>,
     violations: Vec<String>,
@@ -101,6 +102,11 @@ impl World {
     /// The step's next bindings fail.
     pub(crate) fn on_bind(&self, id: u32, errors: impl IntoIterator<Item = StepError>) {
         self.inner().unbindable.entry(id).or_default().extend(errors);
+    }
+
+    /// Steps bear trouble for so long, in place of for their whole deadline.
+    pub(crate) fn bear_for(&self, patience: Duration) {
+        self.inner().patience = Some(patience);
     }
 
     /// The effect is there from an earlier life.
@@ -203,6 +209,10 @@ impl Step for CellStep {
 
     fn deadline(&self) -> Duration {
         Duration::from_secs(30)
+    }
+
+    fn patience(&self) -> Duration {
+        self.world.inner().patience.unwrap_or(self.deadline())
     }
 
     fn has_effect(&self) -> bool {
