@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Callers in one transaction at most; it is held for as long as all of them need.
-const MOST: usize = 16;
+const MOST: usize = 40;
 /// Transactions side by side at most, for as long as each has its full number of callers: fewer callers are better off
 /// in one transaction, whose commit they share; more of them would wait for one thread of the server.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 2;
 /// How long one transaction may take: a server that hangs is as good as away, and those who come next try again on
 /// another connection.
 const LIMIT: Duration = Duration::from_secs(10);
