@@ -48,13 +48,14 @@ impl Step for Backup {
             .await
             .map_err(|error| StepError::permanent(format!("{} cannot be made: {error}", directory.display())))?;
         let engine = self.provider.data_engine(job, &self.store).await?;
-        let report = match self.fresh(cx, &engine).await? {
-            Some(report) => report,
-            None => tokio::select! {
+        let report = if let Some(report) = self.fresh(cx, &engine).await? {
+            report
+        } else {
+            tokio::select! {
                 report = engine.backup(&directory) => report?,
                 // It changes nothing and can take hours: whoever calls the job off need not wait for its end.
                 () = cx.stop().cancelled() => return Err(StepError::transient("the backup was broken off")),
-            },
+            }
         };
         // A large backup is not made again because the control database was away when it was finished.
         let (id, provider) = (BackupId::generate(), &self.provider);

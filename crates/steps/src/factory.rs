@@ -59,8 +59,8 @@ impl StepFactory for Factory {
             StepSpec::FlushCache { store, patterns } => erased(FlushCache { provider, store, patterns }),
             StepSpec::MaintenanceOff { page } => erased(MaintenanceOff { provider, page: Page::at(page) }),
             StepSpec::ResumeService { at, stopped_by } => erased(ResumeService { provider, at, stopped_by }),
-            StepSpec::StartService { at, release, image, image_id, config_sha256 } => {
-                erased(StartService { provider, at, release, image, image_id, config_sha256 })
+            StepSpec::StartService { at, release, image, image_id, config_sha256, replaces } => {
+                erased(StartService { provider, at, release, image, image_id, config_sha256, replaces })
             }
             StepSpec::CheckHealth { at, port, path, deadline_seconds } => {
                 let within = Duration::from_secs(deadline_seconds.into());

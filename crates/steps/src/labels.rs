@@ -14,6 +14,13 @@ pub(crate) const RELEASE: &str = "io.backout.release";
 pub(crate) const PINNED: &str = "io.backout.pinned";
 /// Names of the variables that the environment gave, with commas between them.
 pub(crate) const CURRENT: &str = "io.backout.current";
+/// The port that the environment gave, with the network that it is published on. Empty where somebody else made the
+/// container and its own way to its port was kept.
+pub(crate) const PORT: &str = "io.backout.port";
+/// The command that the environment gave, as JSON; empty where it gave none.
+pub(crate) const COMMAND: &str = "io.backout.command";
+/// The mounts that the environment gave, as a JSON list.
+pub(crate) const VOLUMES: &str = "io.backout.volumes";
 /// [`ROLE_SERVICE`] or [`ROLE_MAINTENANCE`].
 pub(crate) const ROLE: &str = "io.backout.role";
 /// Runs a service.

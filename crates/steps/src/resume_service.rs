@@ -1,4 +1,5 @@
-//! Starts the container again that an earlier job stopped and kept, as it was.
+//! Starts the container again that an earlier job stopped and kept, as it was but for one thing: it runs, also if it was
+//! down before. Opening again means that the service answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,11 @@ impl Step for ResumeService {
                 retired::name(&self.at.container, self.stopped_by)
             )));
         }
+        let container = host.inspect_existing(&self.at.container).await?;
+        if container.is_up() {
+            return Ok(Resumed::of(&container));
+        }
+        host.start(container.id()).await?;
         Ok(Resumed::of(&host.inspect_existing(&self.at.container).await?))
     }
 

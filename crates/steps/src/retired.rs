@@ -3,71 +3,87 @@
 //! It must stay down, also when the Docker daemon restarts meanwhile, and must come back exactly as it
 //! was. The engine leaves a container down that somebody stopped only under the policies `no` and
 //! `unless-stopped`; under `always`, and under `on-failure` after a non-zero exit code, a restarting
-//! daemon would start the old version over a schema that is half way. So such a policy is changed to
-//! `no`; and since it has to be known again after a crash between any two calls, and neither labels nor
-//! anything else of a container can be changed later, the *name* says it: `web.backout-<job>.always`.
-//! The name is given before the policy is taken, and taken away after the policy is given back.
+//! daemon would start the old version over a schema that is half way, and under `unless-stopped` too
+//! where the container had ended by itself. So every policy is changed to `no`; and since it has to be
+//! known again after a crash between any two calls, and neither labels nor anything else of a container
+//! can be changed later, the *name* says it: `web.backout-<job>.always`. In the same way it says that
+//! the container was down before: `web.backout-<job>.down.always`.
 //!
-//! `unless-stopped` needs that too where the container had ended by itself: the engine does not count it
-//! as stopped by somebody then. A plain `web.backout-<job>` has its own policy still.
-//!
-//! Not covered: `on-failure` with a limit above [`MAX_RETRIES`], which is left as it is, since each limit is
-//! a name to look for.
+//! The name is given before anything else is done to the container, and taken away after everything else
+//! is as it was. A container under its own name is therefore as it was before the job, whenever a worker
+//! died.
 
 use domain::ids::JobId;
 use domain::plan::ServiceAt;
 use driver_docker::{RestartPolicy, is_removed_on_stop};
-use futures::future::try_join_all;
 use saga::StepError;
 
 use crate::container::Container;
 use crate::error::world_changed;
 use crate::host::Host;
 
-const MAX_RETRIES: i64 = 10;
+/// What the name says of a container that was down before.
+const DOWN: &str = "down";
+/// The one policy with a limit.
+const ON_FAILURE: &str = "on-failure";
 
 /// A retired container.
 pub(crate) struct Retired {
     pub(crate) container: Container,
     /// The policy that it had and gets back.
     pub(crate) policy: RestartPolicy,
-    /// Whether the name says it, so that the container itself has to have `no`.
+    /// Whether it ran before, and will again.
+    pub(crate) was_up: bool,
+    /// Whether the name says its policy, so that the container itself has to have `no`.
     is_parked: bool,
 }
 
-/// The job's name for the container while it is retired: the same for every worker.
+/// The job's name for the container while it is retired, without what it says besides: the same for every worker.
 pub(crate) fn name(container: &str, job: JobId) -> String {
     let job = job.to_string();
     let digits = job.rsplit('-').next().unwrap_or(&job);
     format!("{container}.backout-{digits}")
 }
 
-/// The name for a container that has just been stopped, or was not running before (`stopped` is false).
-pub(crate) fn name_with_policy(container: &Container, job: JobId, stopped: bool) -> String {
+/// The name for a container as it is now.
+fn name_of(container: &Container, job: JobId) -> String {
     let policy = container.restart_policy();
-    let base = name(container.name(), job);
-    let needs_parking = match policy.name.as_str() {
-        "always" => true,
-        "on-failure" => policy.maximum_retry_count <= MAX_RETRIES,
-        "unless-stopped" => !stopped,
-        _ => false,
-    };
-    if needs_parking { format!("{base}.{}", word(&policy)) } else { base }
+    let down = (!container.is_up()).then(|| DOWN.to_owned());
+    let parked = Some(word(&policy)).filter(|word| policy_of(word).is_some());
+    std::iter::once(name(container.name(), job)).chain(down).chain(parked).collect::<Vec<_>>().join(".")
+}
+
+/// What a name says behind [`name`]: whether the container was up, and its policy if the container itself does not
+/// have it. `None` where the name is not one of ours.
+fn read(rest: &str) -> Option<(bool, Option<RestartPolicy>)> {
+    let mut words = rest.split('.');
+    if words.next() != Some("") {
+        return None;
+    }
+    let (mut was_up, mut policy) = (true, None);
+    for word in words {
+        match word {
+            DOWN => was_up = false,
+            word => policy = Some(policy_of(word)?),
+        }
+    }
+    Some((was_up, policy))
 }
 
 /// The retired container of the job, if there is one.
 pub(crate) async fn find(host: &Host<'_>, container: &str, job: JobId) -> Result<Option<Retired>, StepError> {
     let base = name(container, job);
-    if let Some(container) = host.inspect(&base).await? {
-        let policy = container.restart_policy();
-        return Ok(Some(Retired { container, policy, is_parked: false }));
-    }
-    let parked = try_join_all(parkable().map(|policy| {
-        let name = format!("{base}.{}", word(&policy));
-        async move { Ok::<_, StepError>(host.inspect(&name).await?.map(|found| (found, policy))) }
+    let listed = host.engine.find_by_name(&base).await.map_err(|error| host.error(&error))?;
+    let found = listed.iter().find_map(|one| {
+        let says = one.names.iter().find_map(|name| read(name.trim_start_matches('/').strip_prefix(&base)?))?;
+        Some((one.id.as_str(), says))
+    });
+    let Some((id, (was_up, parked))) = found else { return Ok(None) };
+    Ok(host.inspect(id).await?.map(|container| {
+        let is_parked = parked.is_some();
+        let policy = parked.unwrap_or_else(|| container.restart_policy());
+        Retired { container, policy, was_up, is_parked }
     }))
-    .await?;
-    Ok(parked.into_iter().flatten().next().map(|(container, policy)| Retired { container, policy, is_parked: true }))
 }
 
 impl Retired {
@@ -114,62 +130,62 @@ pub(crate) async fn put_aside(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Re
         ))
         .with_hint("start the container again without --rm"));
     }
-    let stopped = host.stop(&container).await?;
-    host.rename(&container, &name_with_policy(&container, job, stopped)).await?;
+    host.rename(&container, &name_of(&container, job)).await?;
     let retired = find(host, &at.container, job)
         .await?
         .ok_or_else(|| world_changed(format!("container {} vanished while it was stopped", container.describe())))?;
     retired.bring_to_rest(host).await
 }
 
-/// Gives the container that was kept for `job` its policy and its name back, and starts it. Goes on from
-/// wherever [`put_aside`] or an earlier call ended. `false` if there is no such container at all.
+/// Makes the container that was kept for `job` what it was: its policy, whether it runs, and at last its name. Goes on
+/// from wherever [`put_aside`] or an earlier call ended. `false` if there is no such container at all.
 pub(crate) async fn take_back(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Result<bool, StepError> {
     let in_place = host.inspect(&at.container).await?;
-    if let Some(retired) = find(host, &at.container, job).await? {
-        match in_place {
-            // The one that the same job made in its place.
-            Some(replacement) if replacement.is_of(job) => host.stop_and_remove(&replacement).await?,
-            Some(foreign) => return Err(host.name_is_taken(&foreign)),
-            None => {}
-        }
-        if retired.is_parked {
-            host.set_restart_policy(&retired.container, &retired.policy).await?;
-        }
-        host.rename(&retired.container, &at.container).await?;
-        host.start(retired.container.id()).await?;
-        return Ok(true);
-    }
+    let Some(retired) = find(host, &at.container, job).await? else {
+        return Ok(in_place.is_some_and(|container| !container.is_of(job)));
+    };
     match in_place {
-        // Stopped but not renamed, or renamed back but not started.
-        Some(container) if !container.is_of(job) => {
-            // A worker that died in its stop left the engine with it, and the container would go down once its grace
-            // is over: a stop of our own returns when it is down. Once it has been started again no signal is later
-            // than its start, so that this happens once. (What the engine would remove was not stopped by us.)
-            if container.is_up() && !is_removed_on_stop(&container.0) && host.was_signalled(&container).await? {
-                host.stop(&container).await?;
-            }
-            if !host.inspect_existing(container.id()).await?.is_up() {
-                host.start(container.id()).await?;
-            }
-            Ok(true)
-        }
-        _ => Ok(false),
+        // The one that the same job made in its place.
+        Some(replacement) if replacement.is_of(job) => host.stop_and_remove(&replacement).await?,
+        Some(foreign) => return Err(host.name_is_taken(&foreign)),
+        None => {}
     }
+    let container = &retired.container;
+    // A worker that died in its stop left the engine with it, and the container would go down once its grace is over: a
+    // stop of our own returns when it is down. Once it has been started again no signal is later than its start, so
+    // that this happens once.
+    if container.is_up() && host.was_signalled(container).await? {
+        host.stop(container).await?;
+    }
+    if retired.is_parked {
+        host.set_restart_policy(container, &retired.policy).await?;
+    }
+    if retired.was_up {
+        host.start(container.id()).await?;
+    }
+    host.rename(container, &at.container).await?;
+    Ok(true)
 }
 
-/// Every policy that a name may say.
-fn parkable() -> impl Iterator<Item = RestartPolicy> {
-    let without_limit = ["always", "unless-stopped"].map(|name| (name, 0));
-    let with_limit = (0..=MAX_RETRIES).map(|limit| ("on-failure", limit));
-    without_limit
-        .into_iter()
-        .chain(with_limit)
-        .map(|(name, limit)| RestartPolicy { name: name.to_owned(), maximum_retry_count: limit })
+/// What was kept, and is needed, was removed by somebody. It is not made again without being asked for: what people set
+/// on it by hand, secrets among it, is written down nowhere.
+pub(crate) fn gone(at: &ServiceAt, name: &str) -> StepError {
+    StepError::permanent(format!(
+        "container {} of {at} was kept as {name} and is gone: somebody removed it, and what was set on it is not known",
+        at.container
+    ))
 }
 
 fn word(policy: &RestartPolicy) -> String {
-    if policy.name == "on-failure" { format!("on-failure-{}", policy.maximum_retry_count) } else { policy.name.clone() }
+    if policy.name == ON_FAILURE { format!("{ON_FAILURE}-{}", policy.maximum_retry_count) } else { policy.name.clone() }
+}
+
+fn policy_of(word: &str) -> Option<RestartPolicy> {
+    let (name, maximum_retry_count) = match word.strip_prefix(ON_FAILURE) {
+        Some(limit) => (ON_FAILURE, limit.strip_prefix('-')?.parse().ok()?),
+        None => (*["always", "unless-stopped"].iter().find(|known| **known == word)?, 0),
+    };
+    Some(RestartPolicy { name: name.to_owned(), maximum_retry_count })
 }
 
 #[cfg(test)]
@@ -178,28 +194,35 @@ mod tests {
 
     use super::*;
 
-    fn name_for(policy: &str, limit: i64, stopped: bool) -> String {
+    fn name_for(policy: &str, limit: i64, is_up: bool) -> String {
         let job: JobId = "0197f3a0-0000-7000-8000-0123456789ab".parse().unwrap();
         let policy = json!({ "Name": policy, "MaximumRetryCount": limit });
-        let container = json!({ "Name": "/web", "HostConfig": { "RestartPolicy": policy } });
-        name_with_policy(&Container(container), job, stopped)
+        let host_config = json!({ "RestartPolicy": policy });
+        name_of(&Container(json!({ "Name": "/web", "HostConfig": host_config, "State": { "Running": is_up } })), job)
     }
 
     #[test]
-    fn a_policy_that_a_daemon_would_act_on_is_in_the_name() {
+    fn what_has_to_be_known_for_going_back_is_in_the_name() {
         assert_eq!(name_for("no", 0, true), "web.backout-0123456789ab");
-        assert_eq!(name_for("unless-stopped", 0, true), "web.backout-0123456789ab");
-        assert_eq!(name_for("unless-stopped", 0, false), "web.backout-0123456789ab.unless-stopped");
+        assert_eq!(name_for("no", 0, false), "web.backout-0123456789ab.down");
         assert_eq!(name_for("always", 0, true), "web.backout-0123456789ab.always");
+        assert_eq!(name_for("unless-stopped", 0, false), "web.backout-0123456789ab.down.unless-stopped");
         assert_eq!(name_for("on-failure", 3, true), "web.backout-0123456789ab.on-failure-3");
-        assert_eq!(name_for("on-failure", 11, true), "web.backout-0123456789ab");
     }
 
     #[test]
-    fn every_policy_that_a_name_says_is_looked_for() {
-        for policy in parkable() {
-            let name = name_for(&policy.name, policy.maximum_retry_count, false);
-            assert!(name.ends_with(&format!(".{}", word(&policy))), "{name}");
+    fn what_a_name_says_is_read_back() {
+        for policy in [("always", 0), ("unless-stopped", 0), ("on-failure", 0), ("on-failure", 25)] {
+            for is_up in [true, false] {
+                let name = name_for(policy.0, policy.1, is_up);
+                let (was_up, parked) = read(name.strip_prefix("web.backout-0123456789ab").unwrap()).unwrap();
+                let parked = parked.unwrap();
+                assert_eq!((was_up, parked.name.as_str(), parked.maximum_retry_count), (is_up, policy.0, policy.1));
+            }
         }
+        assert_eq!(read(""), Some((true, None)));
+        assert_eq!(read(".down"), Some((false, None)));
+        assert_eq!(read("0"), None);
+        assert_eq!(read(".maintenance"), None);
     }
 }

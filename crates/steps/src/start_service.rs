@@ -30,6 +30,7 @@ pub(crate) struct StartService {
     pub(crate) image: String,
     pub(crate) image_id: String,
     pub(crate) config_sha256: String,
+    pub(crate) replaces: bool,
 }
 
 /// The container that was started.
@@ -75,7 +76,7 @@ impl StartService {
         )))
     }
 
-    /// From the retired container, or, where there is none, from the environment's settings.
+    /// From the retired container, or, where the plan knew of none, from the environment's settings.
     async fn body(&self, host: &Host<'_>, cx: &StepContext, image: &Image) -> Result<CarriedOver, StepError> {
         let job = cx.held().job;
         let wanted = Wanted {
@@ -88,6 +89,11 @@ impl StartService {
             pinned: self.provider.config(job, self.release, &self.at.service, &self.config_sha256).await?,
         };
         let Some(retired) = retired::find(host, &self.at.container, job).await? else {
+            if self.replaces {
+                // The stop's undo says what to do, once everything else is undone.
+                let name = retired::name(&self.at.container, job);
+                return Err(retired::gone(&self.at, &name).with_hint(format!("backout job watch {job}")));
+            }
             return Ok(wanted.fresh());
         };
         // A daemon that restarted before the policy was taken may have brought it up.

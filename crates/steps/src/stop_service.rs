@@ -32,10 +32,18 @@ pub(crate) struct KeptContainer {
     image_id: String,
     /// The restart policy that it had and gets back.
     restart_policy: String,
+    /// Whether it ran before, and will again when the stop is undone. (Outputs from before this was written down say
+    /// nothing.)
+    #[serde(default = "yes")]
+    was_running: bool,
     /// Its name while it is kept.
     retired_name: String,
     /// When it ended, by the engine's clock.
     stopped_at: Option<DateTime<Utc>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl KeptContainer {
@@ -45,6 +53,7 @@ impl KeptContainer {
             container_id: container.id().to_owned(),
             image_id: container.image_id().to_owned(),
             restart_policy: retired.policy.name.clone(),
+            was_running: retired.was_up,
             retired_name: container.name().to_owned(),
             stopped_at: container.finished_at(),
         }
@@ -98,9 +107,12 @@ impl Step for StopService {
             (true, _) => self.wait_until_it_answers(cx, &host).await,
             // Without an output there may have been no container from the beginning.
             (false, None) => Ok(()),
-            (false, Some(stopped)) => Err(StepError::permanent(format!(
-                "container {} of {} was kept as {} and is gone",
-                self.at.container, self.at, stopped.retired_name
+            (false, Some(stopped)) => Err(retired::gone(&self.at, &stopped.retired_name).with_hint(format!(
+                "docker run --detach --name {} {}   # on host {}, with what it had; then backout job resolve {} retry",
+                self.at.container,
+                stopped.image_id,
+                self.at.host,
+                cx.held().job
             ))),
         }
     }

@@ -38,9 +38,29 @@ pub struct ContainerSummary {
     /// When it was created, seconds since 1970.
     #[serde(default)]
     pub created: i64,
+    /// The ports that it exposes; none where it has the host's own network.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub ports: Vec<Port>,
+}
+
+/// A port of a listed container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Port {
+    /// The port of the host that leads to it, if it is published.
+    #[serde(default)]
+    pub public_port: Option<u16>,
+    /// `tcp`, `udp` or `sctp`.
+    #[serde(rename = "Type", default)]
+    pub protocol: String,
 }
 
 impl ContainerSummary {
+    /// Whether it publishes that TCP port of the host.
+    pub fn publishes(&self, port: u16) -> bool {
+        self.ports.iter().any(|one| one.public_port == Some(port) && one.protocol == "tcp")
+    }
+
     /// Its first name, without the slash.
     pub fn name(&self) -> &str {
         self.names.first().map_or("", |name| name.trim_start_matches('/'))
@@ -98,13 +118,24 @@ impl Engine {
 
     /// All containers, in any state, that carry the label with this value.
     pub async fn find_by_label(&self, key: &str, value: &str) -> Result<Vec<ContainerSummary>> {
-        let label = format!("{key}={value}");
-        self.get("/containers/json")
-            .query(&[("all", "true"), ("filters", &filters_json(&[("label", &label)]))])
-            .send()
-            .await?
-            .json()
-            .await
+        self.list("true", &[("label", &format!("{key}={value}"))]).await
+    }
+
+    /// All containers, in any state, with these characters somewhere in their name.
+    pub async fn find_by_name(&self, part: &str) -> Result<Vec<ContainerSummary>> {
+        // The engine reads a pattern; of what a name may consist of, only the point means something in it.
+        let pattern = checked("container name", part, "")?.replace('.', "\\.");
+        self.list("true", &[("name", &pattern)]).await
+    }
+
+    /// The containers that run.
+    pub async fn running(&self) -> Result<Vec<ContainerSummary>> {
+        self.list("false", &[]).await
+    }
+
+    async fn list(&self, all: &str, filters: &[(&str, &str)]) -> Result<Vec<ContainerSummary>> {
+        let filters = filters_json(filters);
+        self.get("/containers/json").query(&[("all", all), ("filters", &filters)]).send().await?.json().await
     }
 
     /// Creates a container and answers its id. A name in use is [`Error::NameConflict`]; a missing

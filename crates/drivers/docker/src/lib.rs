@@ -18,7 +18,7 @@ mod request;
 
 pub use build::build_image;
 pub use carry_over::{CarriedOver, EnvChange, Overrides, is_removed_on_stop, replacement};
-pub use container::{ContainerSummary, Exit, RestartPolicy};
+pub use container::{ContainerSummary, Exit, Port, RestartPolicy};
 pub use engine::Engine;
 pub use error::{Error, Request, Result};
 pub use health::Health;

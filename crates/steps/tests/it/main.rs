@@ -8,6 +8,7 @@ mod gateway;
 mod health;
 mod ledgers;
 mod maintenance;
+mod networks;
 mod preflight;
 mod resume;
 mod start;

@@ -1,10 +1,12 @@
 //! Starting the target's container.
 
 use domain::ids::{JobId, ReleaseId};
+use domain::plan::StepSpec;
 use saga::ErrorKind;
 use serde_json::{Value, json};
-use testkit::{ChaosProxy, shared_docker};
+use testkit::{ChaosProxy, ReservedPort, shared_docker, unique_name};
 
+use crate::networks;
 use crate::support::{ENVIRONMENT, Tagged, World, fresh_image, id, image, is_done, is_running, lasting};
 
 /// Without `PATH`, which the image builder adds.
@@ -224,4 +226,113 @@ async fn a_configuration_that_changed_since_the_plan_starts_nothing() {
     assert!(world.container().await.is_none());
     let start = world.start_service_with(release, &image, "as registered").await;
     start.run(&world.cx(4)).await.unwrap();
+}
+
+/// The next deployment of a world that has one: another job, the stop and the start.
+async fn deploy_again(world: &mut World, image: &Tagged) -> Value {
+    world.job = JobId::generate();
+    world.stop_service().await.run(&world.cx(1)).await.unwrap();
+    world.start_service(ReleaseId::generate(), image).await.run(&world.cx(2)).await.unwrap();
+    world.container().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_edited_port_and_network_reach_a_service_that_runs_already() {
+    let mut world = World::new().await;
+    let (front, back, by_hand) = (networks::bridge().await, networks::bridge().await, networks::bridge().await);
+    let image = image(&world.engine, &[("LISTENS_ON_ALL", "1")]).await;
+    world.settings().service.network.clone_from(&front);
+    world.start_service(ReleaseId::generate(), &image).await.run(&world.cx(1)).await.unwrap();
+    assert_eq!(world.answers().await, 200);
+    world.engine.connect_network(&by_hand, &world.at.container, &json!({ "Aliases": ["inner"] })).await.unwrap();
+
+    world.port = ReservedPort::new().unwrap();
+    let number = world.port.number();
+    world.settings().service.port = number;
+    world.settings().service.network.clone_from(&back);
+    let container = deploy_again(&mut world, &image).await;
+    let key = format!("{number}/tcp");
+    let bindings = container["HostConfig"]["PortBindings"].as_object().unwrap();
+    assert_eq!(bindings.keys().collect::<Vec<_>>(), [&key]);
+    assert_eq!(bindings[&key][0]["HostPort"], number.to_string());
+    assert_eq!(container["Config"]["ExposedPorts"], json!({ &key: {} }));
+    assert_eq!(container["HostConfig"]["NetworkMode"], back);
+    let connected = container["NetworkSettings"]["Networks"].as_object().unwrap();
+    let mut expected = [back.clone(), by_hand.clone()];
+    expected.sort();
+    assert_eq!(connected.keys().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    assert!(connected[&by_hand]["Aliases"].as_array().unwrap().contains(&json!("inner")), "it stays as it was made");
+    assert_eq!(world.answers().await, 200);
+
+    world.settings().service.network = "host".to_owned();
+    let container = deploy_again(&mut world, &image).await;
+    assert_eq!(container["HostConfig"]["NetworkMode"], "host");
+    assert_eq!(container["HostConfig"]["PortBindings"], json!({}));
+    assert_eq!(world.answers().await, 200);
+    for network in [front, back, by_hand] {
+        networks::remove(&network).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_and_a_volume_that_the_settings_no_longer_have_are_gone() {
+    let mut world = World::new().await;
+    let image = image(&world.engine, &[]).await;
+    let volumes = ["one", "two"].map(|place| format!("{}:/{place}", unique_name("data")));
+    world.settings().service.volumes = volumes.to_vec();
+    world.settings().service.command = Some(vec!["/server".to_owned(), "serve".to_owned()]);
+    world.start_service(ReleaseId::generate(), &image).await.run(&world.cx(1)).await.unwrap();
+    let first = deploy_again(&mut world, &image).await;
+    assert_eq!(first["Config"]["Cmd"], json!(["/server", "serve"]));
+    assert_eq!(first["Mounts"].as_array().unwrap().len(), 2);
+
+    world.settings().service.volumes = vec![volumes[1].clone()];
+    world.settings().service.command = None;
+    let container = deploy_again(&mut world, &image).await;
+    assert_eq!(container["Config"]["Cmd"], json!(["/server"]), "the image's own");
+    assert_eq!(container["HostConfig"]["Binds"], json!([volumes[1]]));
+    assert_eq!(container["Mounts"].as_array().unwrap().len(), 1);
+    assert_eq!(world.answers().await, 200);
+}
+
+#[tokio::test]
+async fn a_container_that_somebody_else_made_keeps_its_own_way_to_its_port_for_good() {
+    let mut world = World::new().await;
+    let image = image(&world.engine, &[]).await;
+    let mut body = world.body(&image, "no");
+    body["Cmd"] = json!(["/server", "mine"]);
+    world.run_by_hand(&body).await;
+    world.settings().service.port = ReservedPort::new().unwrap().number();
+    world.settings().service.network = "none".to_owned();
+    for _ in 0..2 {
+        let container = deploy_again(&mut world, &image).await;
+        assert_eq!(env(&container), ["BY_HAND=yes", &format!("PORT={}", world.port.number())]);
+        assert_eq!(container["HostConfig"]["NetworkMode"], "host");
+        assert_eq!(container["Config"]["Cmd"], json!(["/server", "mine"]));
+    }
+    assert_eq!(world.answers().await, 200);
+}
+
+#[tokio::test]
+async fn a_service_whose_old_container_is_gone_is_not_started_without_what_was_set_on_it() {
+    let (world, _) = deployed(&[("VERSION", "2")], &[]).await;
+    let retired = format!("{}.unless-stopped", world.retired());
+    world.engine.remove(&retired, true).await.unwrap();
+    let target = image(&world.engine, &[("VERSION", "1")]).await;
+    let start = world
+        .bind(&StepSpec::StartService {
+            at: world.at.clone(),
+            release: ReleaseId::generate(),
+            image: target.tag.clone(),
+            image_id: target.id.clone(),
+            config_sha256: String::new(),
+            replaces: true,
+        })
+        .await;
+    let cx = world.cx(2);
+    let error = start.run(&cx).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(error.message.contains(&world.retired()), "{error}");
+    assert!(world.container().await.is_none(), "no bare one in its place");
+    start.undo(&cx, None).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use driver_docker::RestartPolicy;
 use futures::future::join_all;
-use saga::ErrorKind;
+use saga::{ErrorKind, Probe};
 use serde_json::{Value, json};
 use testkit::{ChaosProxy, Docker, eventually, shared_docker};
 
@@ -19,7 +19,8 @@ async fn a_stopped_service_is_kept_and_comes_back_as_it_was() {
     assert_eq!(output["container_id"], id(&before));
     assert_eq!(output["image_id"], old.id.as_str());
     assert_eq!(output["restart_policy"], "unless-stopped");
-    assert_eq!(output["retired_name"], world.retired().as_str());
+    assert_eq!(output["was_running"], true);
+    assert_eq!(output["retired_name"], format!("{}.unless-stopped", world.retired()));
     assert!(output["stopped_at"].is_string());
     assert!(world.container().await.is_none());
     assert_eq!(stop.run(&cx).await.unwrap(), output, "running again changes nothing");
@@ -43,6 +44,7 @@ async fn a_stop_that_its_worker_left_to_the_engine_is_waited_for_when_it_is_undo
     let before = world.run_by_hand(&world.body(&lingers, "unless-stopped")).await;
     let (stop, cx) = (world.stop_service().await, world.cx(1));
     let (engine, container) = (world.engine.clone(), id(&before).to_owned());
+    engine.rename(&container, &format!("{}.unless-stopped", world.retired())).await.unwrap();
     let died = tokio::spawn(async move { engine.stop(&container, SOON).await });
     let is_leaving = || async { world.engine.logs(id(&before), 10).await.is_ok_and(|log| log.contains("leaving")) };
     eventually(SOON, is_leaving).await.unwrap();
@@ -83,8 +85,8 @@ async fn a_service_answers_again_when_its_stop_is_undone() {
 #[tokio::test]
 async fn every_point_at_which_a_worker_may_die_is_repaired_forward_and_back() {
     let mut cases = Vec::new();
-    for policy in ["unless-stopped", "always"] {
-        for died_after in ["stop", "rename"] {
+    for policy in ["no", "unless-stopped", "always"] {
+        for died_after in ["rename", "update", "stop"] {
             cases.extend([false, true].map(|back| die_and_repair(policy, died_after, back)));
         }
     }
@@ -98,13 +100,15 @@ async fn die_and_repair(policy: &str, died_after: &str, back: bool) {
     let (stop, cx) = (world.stop_service().await, world.cx(1));
     assert!(!is_done(&stop.probe(&cx).await));
 
-    world.engine.stop(id(&before), SOON).await.unwrap();
-    if died_after == "rename" {
-        let suffix = if policy == "always" { ".always" } else { "" };
-        world.engine.rename(id(&before), &format!("{}{suffix}", world.retired())).await.unwrap();
+    let suffix = if policy == "no" { String::new() } else { format!(".{policy}") };
+    world.engine.rename(id(&before), &format!("{}{suffix}", world.retired())).await.unwrap();
+    if died_after != "rename" {
+        world.engine.update_restart_policy(id(&before), &RestartPolicy::none()).await.unwrap();
     }
-    let nothing_is_left = died_after == "rename" && policy == "unless-stopped";
-    assert_eq!(is_done(&stop.probe(&cx).await), nothing_is_left, "{policy} {died_after}");
+    if died_after == "stop" {
+        world.engine.stop(id(&before), SOON).await.unwrap();
+    }
+    assert_eq!(is_done(&stop.probe(&cx).await), died_after == "stop", "{policy} {died_after}");
 
     if !back {
         stop.run(&cx).await.unwrap();
@@ -124,11 +128,13 @@ async fn an_undo_that_was_cut_short_is_finished_by_the_next() {
     let (stop, cx) = (world.stop_service().await, world.cx(1));
     stop.run(&cx).await.unwrap();
 
-    // It died with the policy given back, and later with the name given back as well.
+    // It died with the policy given back, and the next with the container started as well.
     let always = RestartPolicy { name: "always".to_owned(), maximum_retry_count: 0 };
     world.engine.update_restart_policy(id(&before), &always).await.unwrap();
     stop.undo(&cx, None).await.unwrap();
-    world.engine.stop(id(&before), SOON).await.unwrap();
+    stop.run(&cx).await.unwrap();
+    world.engine.update_restart_policy(id(&before), &always).await.unwrap();
+    world.engine.start(id(&before)).await.unwrap();
     stop.undo(&cx, None).await.unwrap();
     assert_eq!(lasting(world.container().await.unwrap()), lasting(before));
     assert_eq!(world.answers().await, 200);
@@ -137,16 +143,16 @@ async fn an_undo_that_was_cut_short_is_finished_by_the_next() {
 #[tokio::test]
 async fn every_restart_policy_comes_back() {
     join_all([
-        comes_back("no", 0, "no"),
-        comes_back("unless-stopped", 0, "unless-stopped"),
-        comes_back("always", 0, "no"),
-        comes_back("on-failure", 0, "no"),
-        comes_back("on-failure", 3, "no"),
+        comes_back("no", 0),
+        comes_back("unless-stopped", 0),
+        comes_back("always", 0),
+        comes_back("on-failure", 0),
+        comes_back("on-failure", 25),
     ])
     .await;
 }
 
-async fn comes_back(policy: &str, limit: u32, kept: &str) {
+async fn comes_back(policy: &str, limit: u32) {
     let world = World::new().await;
     let old = image(&world.engine, &[]).await;
     let mut body = world.body(&old, policy);
@@ -157,7 +163,7 @@ async fn comes_back(policy: &str, limit: u32, kept: &str) {
     let output = stop.run(&cx).await.unwrap();
     assert_eq!(output["restart_policy"], policy);
     let retired = world.engine.inspect(id(&before)).await.unwrap().unwrap();
-    assert_eq!(retired["HostConfig"]["RestartPolicy"]["Name"], kept);
+    assert_eq!(retired["HostConfig"]["RestartPolicy"]["Name"], "no");
     stop.undo(&cx, Some(output)).await.unwrap();
     assert_eq!(lasting(world.container().await.unwrap()), lasting(before));
 }
@@ -225,8 +231,54 @@ async fn what_was_kept_and_is_gone_is_told() {
     let output = stop.run(&cx).await.unwrap();
     world.engine.remove(&world.retired(), true).await.unwrap();
 
-    let error = stop.undo(&cx, Some(output)).await.unwrap_err();
+    let error = stop.undo(&cx, Some(output.clone())).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.contains(&world.retired()), "{error}");
+    let hint = error.hint.unwrap();
+    assert!(hint.contains(&format!("--name {} {}", world.at.container, old.id)), "{hint}");
+    assert!(hint.contains(&format!("backout job resolve {} retry", world.job)), "{hint}");
+
+    // As the hint says: whoever made it again is not overruled.
+    let again = world.run_by_hand(&world.body(&old, "no")).await;
+    stop.undo(&cx, Some(output)).await.unwrap();
+    assert_eq!(world.container().await.unwrap(), again);
+}
+
+#[tokio::test]
+async fn a_service_that_was_down_before_is_down_when_its_stop_is_undone() {
+    let mut cases = Vec::new();
+    for policy in ["no", "unless-stopped", "always"] {
+        cases.extend(["run", "rename", "nothing"].map(|died_after| stays_down(policy, died_after)));
+    }
+    join_all(cases).await;
+}
+
+async fn stays_down(policy: &str, died_after: &str) {
+    let world = World::new().await;
+    let old = image(&world.engine, &[]).await;
+    world.run_by_hand(&world.body(&old, policy)).await;
+    world.engine.stop(&world.at.container, SOON).await.unwrap();
+    let before = world.container().await.unwrap();
+    let (stop, cx) = (world.stop_service().await, world.cx(1));
+
+    let suffix = if policy == "no" { ".down".to_owned() } else { format!(".down.{policy}") };
+    let retired = format!("{}{suffix}", world.retired());
+    let mut output = None;
+    match died_after {
+        "run" => {
+            let told = stop.run(&cx).await.unwrap();
+            assert_eq!((&told["was_running"], &told["retired_name"]), (&json!(false), &json!(retired)));
+            assert_eq!(stop.probe(&cx).await.unwrap(), Probe::Done(told.clone()), "another worker knows it too");
+            output = Some(told);
+        }
+        "rename" => world.engine.rename(id(&before), &retired).await.unwrap(),
+        _ => {}
+    }
+    stop.undo(&cx, output.clone()).await.unwrap();
+    stop.undo(&cx, output).await.unwrap();
+    let after = world.container().await.unwrap();
+    assert_eq!(after["State"], before["State"], "{policy} {died_after}");
+    assert_eq!(lasting(after), lasting(before), "{policy} {died_after}");
 }
 
 #[tokio::test]
@@ -275,7 +327,6 @@ async fn lose_the_answer(request: &str) {
     if !is_done(&stop.probe(&cx).await) {
         stop.run(&cx).await.unwrap();
     }
-    // After a lost answer to the stop nobody knows who stopped it; the policy is in the name all the same.
     let retired = world.engine.inspect(&format!("{}.always", world.retired())).await.unwrap().unwrap();
     assert!(!is_running(&retired), "{request}");
     assert_eq!(RestartPolicy::of(&retired), RestartPolicy::none(), "{request}");

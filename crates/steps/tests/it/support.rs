@@ -146,11 +146,12 @@ impl World {
             image: image.tag.clone(),
             image_id: image.id.clone(),
             config_sha256: config_sha256.to_owned(),
+            replaces: false,
         })
         .await
     }
 
-    /// The name of the job's retired container where its own policy keeps it down.
+    /// The name of the job's retired container where it ran under the policy `no`.
     pub(crate) fn retired(&self) -> String {
         let job = self.job.to_string();
         format!("{}.backout-{}", self.at.container, &job[job.len() - 12..])

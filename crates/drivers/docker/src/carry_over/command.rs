@@ -10,6 +10,7 @@ pub(super) fn subtract(config: &mut Map<String, Value>, old_image: &Value, overr
     let entrypoint = config.remove("Entrypoint").unwrap_or_default();
     let cmd = config.remove("Cmd").unwrap_or_default();
     let (entrypoint, cmd) = own(entrypoint, cmd, old_image);
+    let cmd = cmd.filter(|_| !overrides.unset_cmd);
     let entrypoint = overrides.entrypoint.as_ref().map(|words| json!(words)).or(entrypoint);
     let cmd = overrides.cmd.as_ref().map(|words| json!(words)).or(cmd);
     if let Some(entrypoint) = entrypoint {

@@ -1,8 +1,8 @@
 //! `Config`: the container's settings minus the old image's defaults.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Container, EnvChange, Overrides, command};
+use super::{Container, EnvChange, Overrides, command, is_another_containers};
 use crate::error::{Error, Result};
 
 /// Fields that the engine takes whole from the image where the container has none.
@@ -24,11 +24,7 @@ pub(super) fn carried(
     command::subtract(&mut config, old_image, overrides);
     subtract_entries(&mut config, "Labels", &old_image["Labels"], |_| false);
     subtract_keys(&mut config, "Volumes", &old_image["Volumes"], |_| false);
-    // A published port needs to stay exposed, whoever exposed it first.
-    let published = container.host_config.get("PortBindings");
-    subtract_keys(&mut config, "ExposedPorts", &old_image["ExposedPorts"], |port| {
-        published.is_some_and(|bindings| bindings.get(port).is_some())
-    });
+    exposed_ports(&mut config, &old_image["ExposedPorts"], container, overrides);
     healthcheck(&mut config, &old_image["Healthcheck"], overrides);
     environment(&mut config, old_image, new_image, overrides)?;
     labels(&mut config, overrides);
@@ -47,6 +43,21 @@ fn subtract_entries(config: &mut Map<String, Value>, field: &str, image: &Value,
 fn subtract_keys(config: &mut Map<String, Value>, field: &str, image: &Value, keep: impl Fn(&str) -> bool) {
     if let Some(Value::Object(own)) = config.get_mut(field) {
         own.retain(|key, _| keep(key) || image.get(key).is_none());
+    }
+}
+
+/// A port that is published has to be exposed, whoever exposed it first, and one that no longer is was exposed for
+/// that alone.
+fn exposed_ports(config: &mut Map<String, Value>, image: &Value, container: &Container<'_>, overrides: &Overrides) {
+    let before = container.host_config.get("PortBindings").and_then(Value::as_object);
+    let after = overrides.host_config.get("PortBindings").map_or(before, Value::as_object);
+    let has = |bindings: Option<&Map<String, Value>>, port: &str| bindings.is_some_and(|all| all.contains_key(port));
+    subtract_keys(config, "ExposedPorts", image, |port| has(after, port));
+    if let Some(Value::Object(own)) = config.get_mut("ExposedPorts") {
+        own.retain(|port, _| !has(before, port) || has(after, port));
+    }
+    for port in after.into_iter().flat_map(Map::keys) {
+        config.entry("ExposedPorts").or_insert_with(|| json!({}))[port.as_str()] = json!({});
     }
 }
 
@@ -106,7 +117,8 @@ fn labels(config: &mut Map<String, Value>, overrides: &Overrides) {
 
 /// Drops a hostname that the engine chose.
 fn host_name(config: &mut Map<String, Value>, container: &Container<'_>, overrides: &Overrides) {
-    if container.shares_another_containers_network() {
+    let next_mode = container.next_network_mode(overrides);
+    if is_another_containers(container.network_mode) || is_another_containers(next_mode) {
         // Both come from the other container, and the engine refuses them here.
         config.remove("Hostname");
         config.remove("Domainname");

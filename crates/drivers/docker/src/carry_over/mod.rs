@@ -10,7 +10,7 @@ mod config;
 mod mounts;
 mod network;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -46,6 +46,8 @@ pub struct Overrides {
     pub labels: BTreeMap<String, String>,
     /// The command instead of the container's or the image's.
     pub cmd: Option<Vec<String>>,
+    /// Whether the container's own command goes, so that the image's counts again; `cmd` wins over it.
+    pub unset_cmd: bool,
     /// The entrypoint instead of the container's or the image's.
     pub entrypoint: Option<Vec<String>>,
     /// The health check instead of the container's or the image's, as the API has it.
@@ -53,7 +55,11 @@ pub struct Overrides {
     /// Bind mounts by destination, as `source:destination[:mode]`; each replaces whatever is mounted
     /// there.
     pub binds: BTreeMap<String, String>,
-    /// Fields of `HostConfig` that are replaced whole, such as `PortBindings`.
+    /// Destinations at which nothing that the container had mounted is mounted again; `binds` win over
+    /// them.
+    pub unset_binds: BTreeSet<String>,
+    /// Fields of `HostConfig` that are replaced whole. Endpoints follow `NetworkMode`, and exposed ports
+    /// follow `PortBindings`.
     pub host_config: Map<String, Value>,
     /// The engine host's own name ([`crate::Info::name`]). A container on the host's network inherits
     /// it, and only this tells an inherited hostname from a configured one.
@@ -102,7 +108,7 @@ pub fn replacement(
 
     let mut body = config::carried(&container, old_image, new_image, overrides)?;
     let mut host_config = mounts::carried(&container, overrides)?;
-    let networks = network::carried(&container, &mut not_carried);
+    let networks = network::carried(&container, container.next_network_mode(overrides), &mut not_carried);
     if !overrides.host_config.contains_key("PortBindings") {
         network::note_chosen_ports(&container, &mut not_carried);
     }
@@ -114,6 +120,11 @@ pub fn replacement(
         body.insert("NetworkingConfig".to_owned(), serde_json::json!({ "EndpointsConfig": { name: endpoint } }));
     }
     Ok(CarriedOver { body: Value::Object(body), further_networks: networks.further, not_carried })
+}
+
+/// Whether a network mode stands for the network of another container.
+fn is_another_containers(network_mode: &str) -> bool {
+    network_mode.starts_with("container:")
 }
 
 /// The parts of an inspected container that a replacement is made of.
@@ -144,8 +155,9 @@ impl<'a> Container<'a> {
         })
     }
 
-    fn shares_another_containers_network(&self) -> bool {
-        self.network_mode.starts_with("container:")
+    /// The network mode of the replacement.
+    fn next_network_mode<'b>(&'b self, overrides: &'b Overrides) -> &'b str {
+        overrides.host_config.get("NetworkMode").and_then(Value::as_str).unwrap_or(self.network_mode)
     }
 }
 

@@ -11,8 +11,11 @@ pub(super) fn carried(container: &Container<'_>, overrides: &Overrides) -> Resul
     let mut binds = take_list(&mut host_config, "Binds");
     let mut mounts = take_list(&mut host_config, "Mounts");
 
+    let is_unset = |destination: &str| overrides.unset_binds.contains(destination);
+    binds.retain(|bind| !is_unset(bind_destination(bind)));
+    mounts.retain(|mount| !is_unset(mount_target(mount)));
     for Volume { name, destination, is_writable } in volumes(container.inspect)? {
-        if binds.iter().any(|bind| bind_destination(bind) == destination) {
+        if is_unset(destination) || binds.iter().any(|bind| bind_destination(bind) == destination) {
             continue;
         }
         if let Some(mount) = mounts.iter_mut().find(|m| mount_target(m) == destination) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::Container;
+use super::{Container, is_another_containers};
 
 /// Fields of an endpoint that the engine assigns while the container runs.
 const ASSIGNED: [&str; 10] = [
@@ -28,10 +28,10 @@ pub(super) struct Networks {
     pub(super) further: BTreeMap<String, Value>,
 }
 
-pub(super) fn carried(container: &Container<'_>, not_carried: &mut Vec<String>) -> Networks {
+/// The endpoints of a replacement whose network mode is `mode`: that of the container, or another one.
+pub(super) fn carried(container: &Container<'_>, mode: &str, not_carried: &mut Vec<String>) -> Networks {
     let mut networks = Networks { first: None, further: BTreeMap::new() };
-    // These modes have no endpoint to configure.
-    if matches!(container.network_mode, "host" | "none") || container.shares_another_containers_network() {
+    if !has_endpoints(container.network_mode) {
         return networks;
     }
     let Some(endpoints) = container.inspect["NetworkSettings"]["Networks"].as_object() else {
@@ -40,8 +40,11 @@ pub(super) fn carried(container: &Container<'_>, not_carried: &mut Vec<String>) 
     let mut has_first = false;
     for (name, endpoint) in endpoints {
         let settings = configured(endpoint, container);
-        if is_first(container.network_mode, name, endpoint) {
-            has_first = true;
+        let was_first = is_first(container.network_mode, name, endpoint);
+        has_first |= was_first;
+        if !has_endpoints(mode) || (was_first && !is_first(mode, name, endpoint)) {
+            note_left(name, &settings, mode, not_carried);
+        } else if is_first(mode, name, endpoint) {
             if !settings.is_empty() {
                 networks.first = Some((name.clone(), Value::Object(settings)));
             }
@@ -49,13 +52,30 @@ pub(super) fn carried(container: &Container<'_>, not_carried: &mut Vec<String>) 
             networks.further.insert(name.clone(), Value::Object(settings));
         }
     }
-    if !has_first {
+    if !has_first && mode == container.network_mode && has_endpoints(mode) {
         not_carried.push(format!(
             "NetworkSettings.Networks: the container was disconnected from {}, and its replacement will be connected to it",
             container.network_mode
         ));
     }
     networks
+}
+
+/// Whether a container of this mode has endpoints that can be configured.
+fn has_endpoints(mode: &str) -> bool {
+    !matches!(mode, "host" | "none") && !is_another_containers(mode)
+}
+
+/// Names what was configured of an endpoint that the replacement will not have.
+fn note_left(name: &str, settings: &Map<String, Value>, mode: &str, not_carried: &mut Vec<String>) {
+    // Numbers and switches are there in any case, with the engine's defaults.
+    let by_somebody = settings.iter().filter(|(_, value)| !value.is_number() && !value.is_boolean());
+    let fields = by_somebody.map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
+    if !fields.is_empty() {
+        not_carried.push(format!(
+            "NetworkSettings.Networks.{name}: the replacement's network is {mode}, and {fields} of this one is not set there"
+        ));
+    }
 }
 
 /// Whether this is the network that the engine connects at creation.

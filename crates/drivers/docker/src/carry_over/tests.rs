@@ -273,6 +273,82 @@ fn a_first_network_that_was_taken_away_is_named() {
     assert!(carried.not_carried[0].contains("front"));
 }
 
+/// On `front` by choice and on `back` besides, with a port published.
+fn published_on_front() -> Value {
+    let mut inspect = inherited();
+    inspect["HostConfig"]["NetworkMode"] = json!("front");
+    inspect["HostConfig"]["PortBindings"] = json!({ "8080/tcp": [{ "HostIp": "", "HostPort": "8080" }] });
+    inspect["Config"]["ExposedPorts"] = json!({ "80/tcp": {}, "8080/tcp": {}, "81/tcp": {} });
+    inspect["NetworkSettings"]["Networks"] =
+        json!({ "front": { "Aliases": ["web"], "NetworkID": "f" }, "back": { "Aliases": ["inner"] } });
+    inspect
+}
+
+fn with_host_config(fields: &[(&str, Value)]) -> Overrides {
+    let mut overrides = to_new();
+    overrides.host_config.extend(fields.iter().map(|(field, value)| ((*field).to_owned(), value.clone())));
+    overrides
+}
+
+#[test]
+fn exposed_ports_follow_the_bindings_that_replace_others() {
+    let bindings = json!({ "9000/tcp": [{ "HostPort": "9000" }] });
+    let body = carry(&published_on_front(), &with_host_config(&[("PortBindings", bindings.clone())])).body;
+    assert_eq!(body["HostConfig"]["PortBindings"], bindings);
+    // 80 came from the old image, 8080 was exposed to be published; 81 is somebody's own.
+    assert_eq!(body["ExposedPorts"], json!({ "81/tcp": {}, "9000/tcp": {} }));
+    assert_eq!(carry(&published_on_front(), &to_new()).body["ExposedPorts"], json!({ "8080/tcp": {}, "81/tcp": {} }));
+}
+
+#[test]
+fn endpoints_follow_the_network_that_replaces_another() {
+    let moved = |mode: &str| carry(&published_on_front(), &with_host_config(&[("NetworkMode", json!(mode))]));
+    let to_back = moved("back");
+    assert_eq!(
+        to_back.body["NetworkingConfig"],
+        json!({ "EndpointsConfig": { "back": { "Aliases": ["inner"] } } }),
+        "it was connected by somebody, with settings"
+    );
+    assert!(to_back.further_networks.is_empty());
+    assert_eq!(to_back.not_carried.len(), 1);
+    assert!(to_back.not_carried[0].contains("front") && to_back.not_carried[0].contains("Aliases"));
+
+    let to_other = moved("other");
+    assert_eq!(to_other.body.get("NetworkingConfig"), None);
+    assert_eq!(to_other.further_networks, [("back".to_owned(), json!({ "Aliases": ["inner"] }))].into());
+
+    let to_host = moved("host");
+    assert_eq!(to_host.body["HostConfig"]["NetworkMode"], "host");
+    assert!(to_host.body.get("NetworkingConfig").is_none() && to_host.further_networks.is_empty());
+    assert_eq!(to_host.not_carried.len(), 2);
+
+    let mut on_host = published_on_front();
+    on_host["HostConfig"]["NetworkMode"] = json!("host");
+    on_host["NetworkSettings"]["Networks"] = json!({ "host": { "NetworkID": "h", "Aliases": null } });
+    let to_front = carry(&on_host, &with_host_config(&[("NetworkMode", json!("front"))]));
+    assert!(to_front.body.get("NetworkingConfig").is_none() && to_front.further_networks.is_empty());
+    assert!(to_front.not_carried.is_empty(), "{:?}", to_front.not_carried);
+}
+
+#[test]
+fn what_is_unset_goes_and_the_images_default_comes_through() {
+    let mut inspect = inherited();
+    inspect["Config"]["Cmd"] = json!(["mine"]);
+    inspect["HostConfig"]["Binds"] = json!(["named:/named", "kept:/kept/"]);
+    inspect["Mounts"] = json!([
+        { "Type": "volume", "Name": "named", "Destination": "/named", "RW": true },
+        { "Type": "volume", "Name": "kept", "Destination": "/kept", "RW": true },
+    ]);
+    let overrides = Overrides { unset_cmd: true, unset_binds: ["/named".to_owned()].into(), ..to_new() };
+    let body = carry(&inspect, &overrides).body;
+    assert!(body.get("Cmd").is_none() && body.get("Entrypoint").is_none());
+    assert_eq!(body["HostConfig"]["Binds"], json!(["kept:/kept/"]));
+
+    inspect["Config"]["Entrypoint"] = json!(["/own"]);
+    let body = carry(&inspect, &overrides).body;
+    assert_eq!((&body["Entrypoint"], body.get("Cmd")), (&json!(["/own"]), None));
+}
+
 #[test]
 fn an_inspect_without_its_parts_is_an_error() {
     for part in ["Id", "Config", "HostConfig"] {

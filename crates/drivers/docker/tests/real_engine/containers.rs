@@ -88,6 +88,50 @@ async fn containers_in_every_state_are_found_by_label() {
 }
 
 #[tokio::test]
+async fn containers_in_every_state_are_found_by_a_part_of_their_name() {
+    let engine = engine().await;
+    let image = image(&engine, PLAIN).await;
+    let (one, other) = (unique_name("shop"), unique_name("shop"));
+    let kept = engine.create(&format!("{one}.kept-1.down"), &body(&image, &["run"])).await.unwrap();
+    engine.create(&format!("{other}.kept-1"), &body(&image, &["run"])).await.unwrap();
+    // The point stands for itself.
+    engine.create(&format!("{one}-kept-1"), &body(&image, &["run"])).await.unwrap();
+
+    let found = engine.find_by_name(&format!("{one}.kept-1")).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [kept.as_str()]);
+    assert!(matches!(engine.find_by_name("a|b").await, Err(Error::InvalidName { .. })));
+}
+
+#[tokio::test]
+async fn a_container_that_runs_is_listed_with_the_ports_that_it_publishes() {
+    let engine = engine().await;
+    let image = image(&engine, PLAIN).await;
+    let port = testkit::ReservedPort::new().unwrap();
+    let network = unique_name("net");
+    let client = reqwest::Client::builder().unix_socket(testkit::shared_docker().socket()).no_proxy().build().unwrap();
+    let made = client.post("http://docker/networks/create").json(&json!({ "Name": network })).send().await.unwrap();
+    assert!(made.status().is_success(), "{made:?}");
+    let mut publishing = body(&image, &["run"]);
+    publishing["ExposedPorts"] = json!({ "80/tcp": {} });
+    publishing["HostConfig"] =
+        json!({ "PortBindings": { "80/tcp": [{ "HostPort": port.number().to_string() }] }, "NetworkMode": network });
+    let id = create(&engine, &publishing).await;
+    let ports = || async {
+        let running = engine.running().await.unwrap();
+        let one = running.into_iter().find(|one| one.id == id);
+        one.map(|one| one.ports.into_iter().map(|port| (port.public_port, port.protocol)).collect::<Vec<_>>())
+    };
+    assert_eq!(ports().await, None);
+    engine.start(&id).await.unwrap();
+    let published = ports().await.unwrap();
+    assert!(published.contains(&(Some(port.number()), "tcp".to_owned())), "{published:?}");
+    engine.remove(&id, true).await.unwrap();
+    assert_eq!(ports().await, None);
+    // Its interface would outlive the engine.
+    client.delete(format!("http://docker/networks/{network}")).send().await.unwrap().error_for_status().unwrap();
+}
+
+#[tokio::test]
 async fn logs_are_the_last_lines_of_both_streams_with_or_without_a_terminal() {
     let engine = engine().await;
     let image = image(&engine, PLAIN).await;
