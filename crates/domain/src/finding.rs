@@ -64,7 +64,7 @@ codes! {
     ReleaseIsCurrent = "release-is-current" / Blocker,
     /// An image is not on a host that needs it.
     ImageMissing = "image-missing" / Blocker,
-    /// A tag names another image than it did when this release was registered or last deployed.
+    /// An image is not the one whose digest this release was registered with, or not the one that it was last deployed with.
     ImageChanged = "image-changed" / Blocker,
     /// The release names no image for a service.
     ImageUnnamed = "image-unnamed" / Blocker,
@@ -98,11 +98,11 @@ codes! {
     SchemaIncompatible = "schema-incompatible" / Blocker,
     /// A server is older or newer than the release allows.
     RequirementNotMet = "requirement-not-met" / Blocker,
-    /// Something else holds the container's name or port.
+    /// A container that Backout did not make holds the name of a service's container, or publishes its port where the service does not run.
     ContainerForeign = "container-foreign" / Blocker,
     /// The container that should run is not there; going on will create it.
     ContainerMissing = "container-missing" / Warning,
-    /// What runs is not what the last deployment left.
+    /// What runs is not what the last deployment left: the container is down or unhealthy, or on another image, or not made by Backout. Going back or forward replaces it.
     ContainerDrifted = "container-drifted" / Warning,
     /// The maintenance image is not on a host: requests are refused meanwhile.
     MaintenanceImageMissing = "maintenance-image-missing" / Blocker,

@@ -4,8 +4,12 @@
 
 mod support;
 
+#[path = "plan/containers.rs"]
+mod containers;
 #[path = "plan/findings.rs"]
 mod findings;
+#[path = "plan/images.rs"]
+mod images;
 #[path = "plan/maintenance.rs"]
 mod maintenance;
 #[path = "plan/properties.rs"]

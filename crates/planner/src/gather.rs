@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use data_engine::Space;
 use domain::deployment::{DeploymentKind, SchemaMode};
-use domain::environment::{DataStore, Engine, Gateway, GatewayKind};
+use domain::environment::{DataStore, Engine, Gateway, GatewayKind, Service};
 use domain::plan::{
-    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
+    Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
     MaintenanceFacts, StoreFacts,
 };
+use driver_docker::{ContainerSummary, Health};
 use driver_gateway::Nginx;
 use futures::future::join_all;
 use store::{Database, SchemaRecord, StoredEnvironment, StoredRelease};
@@ -19,6 +20,8 @@ use crate::targets::Targets;
 
 /// How long one host or data store may take to answer before it counts as unreachable.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The label that says which environment a container belongs to.
+const ENVIRONMENT_LABEL: &str = "io.backout.environment";
 
 /// What is asked.
 pub struct Question<'a> {
@@ -38,11 +41,14 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
     let environment = question.environment;
     let migrations = database.migrations(environment.application_id).await?;
     let examined = Examined::new(&migrations);
+    // What the current deployment left running.
+    let mut left = BTreeMap::new();
     let current = match environment.current {
         None => None,
         Some(deployment) => {
             let (release, _, _) = database.deployment_release(deployment).await?;
             let release = database.release_by_id(release).await?;
+            left = database.known_images(environment.id, release.id).await?;
             Some(CurrentFacts { deployment, release: examined.release(&release, &environment.name) })
         }
     };
@@ -71,6 +77,10 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
     }
     for image in &mut images {
         image.known_id = known_images.get(&(image.host.clone(), image.reference.clone())).cloned();
+    }
+    for container in &mut containers {
+        let image = current.as_ref().and_then(|current: &CurrentFacts| current.release.images.get(&container.service));
+        container.left_as = image.and_then(|image| left.get(&(container.host.clone(), image.clone()))).cloned();
     }
     let mut store_facts = BTreeMap::new();
     for (name, answer) in stores {
@@ -111,30 +121,39 @@ struct HostAnswer {
 /// The images that a host needs, the containers that it has, and its free space.
 async fn ask_host(targets: &Targets, question: &Question<'_>, host: &domain::environment::Host) -> HostAnswer {
     let spec = &question.environment.spec;
+    let label = label_of(question.environment);
     let services: Vec<_> = spec.services.iter().filter(|service| service.hosts.contains(&host.name)).collect();
-    let references: Vec<String> = services
+    let target = question.target;
+    let references: Vec<(String, Option<String>)> = services
         .iter()
-        .filter_map(|service| question.target.images.get(&service.name).cloned())
-        .chain(spec.maintenance.iter().filter(|_| !services.is_empty()).map(|page| page.image.clone()))
+        .filter_map(|service| {
+            let reference = target.images.get(&service.name)?.clone();
+            Some((reference, target.image_digests.get(&service.name).cloned()))
+        })
+        .chain(spec.maintenance.iter().filter(|_| !services.is_empty()).map(|page| (page.image.clone(), None)))
         .collect();
     let ask = async {
         let engine = targets.docker(host).await.map_err(|error| error.to_string())?;
         let mut images = Vec::new();
-        for reference in &references {
+        for (reference, _) in &references {
             let image = engine.inspect_image(reference).await.map_err(|error| error.to_string())?;
-            images.push(image.map_or(ImageState::Absent, |image| ImageState::Present(image.id)));
+            images.push(match image {
+                None => (ImageState::Absent, Vec::new()),
+                Some(image) => (ImageState::Present(image.id), image.repo_digests),
+            });
         }
+        let running =
+            if services.is_empty() { Vec::new() } else { engine.running().await.map_err(|e| e.to_string())? };
         let mut containers = Vec::new();
         for service in &services {
             let found = engine.inspect(&service.container).await.map_err(|error| error.to_string())?;
-            containers.push(found.map_or(ContainerState::Absent, |container| {
-                ContainerState::Present {
-                    image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
-                    ours: container["Config"]["Labels"]["io.backout.environment"]
-                        .as_str()
-                        .is_some_and(|label| label == label_of(question.environment)),
-                }
-            }));
+            let holder = running.iter().find(|one| holds(one, service, &label));
+            let state = found.map_or(ContainerState::Absent, |container| ContainerState::Present {
+                image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
+                ours: container["Config"]["Labels"][ENVIRONMENT_LABEL] == label.as_str(),
+                condition: condition(&container),
+            });
+            containers.push((state, holder.map(|holder| holder.name().to_owned())));
         }
         // A host on which nothing runs needs no space.
         let disk = if services.is_empty() { None } else { engine.disk_space().await.ok().flatten() };
@@ -144,26 +163,46 @@ async fn ask_host(targets: &Targets, question: &Question<'_>, host: &domain::env
     let (images, containers, available) = match answer {
         Ok(answer) => answer,
         Err(reason) => (
-            vec![ImageState::Unreachable(reason.clone()); references.len()],
-            vec![ContainerState::Unreachable(reason); services.len()],
+            vec![(ImageState::Unreachable(reason.clone()), Vec::new()); references.len()],
+            vec![(ContainerState::Unreachable(reason), None); services.len()],
             None,
         ),
     };
-    let images = references.into_iter().zip(images).map(|(reference, state)| ImageFacts {
+    let images = references.into_iter().zip(images).map(|((reference, digest), (state, repo_digests))| ImageFacts {
         host: host.name.clone(),
         reference,
         state,
         known_id: None,
+        digest,
+        repo_digests,
     });
-    let containers = services.iter().zip(containers).map(|(service, state)| ContainerFacts {
+    let containers = services.iter().zip(containers).map(|(service, (state, port_holder))| ContainerFacts {
         host: host.name.clone(),
         service: service.name.clone(),
         state,
+        left_as: None,
+        port_holder,
     });
     HostAnswer { images: images.collect(), containers: containers.collect(), available }
 }
 
-/// The label that says which environment a container belongs to.
+/// Whether an inspected container runs. A frozen one does not: it answers nobody.
+fn condition(container: &serde_json::Value) -> Condition {
+    match (container["State"]["Status"].as_str().unwrap_or_default(), Health::of(container)) {
+        ("running", Health::Unhealthy { .. }) => Condition::Unhealthy,
+        ("running", _) => Condition::Running,
+        (state, _) => Condition::Down(state.to_owned()),
+    }
+}
+
+/// Whether a container that runs is somebody else's and publishes the service's port, under another name than the
+/// service's own, which is looked at for itself.
+fn holds(one: &ContainerSummary, service: &Service, label: &str) -> bool {
+    let is_ours = one.labels.get(ENVIRONMENT_LABEL).is_some_and(|found| found == label);
+    one.publishes(service.port) && !is_ours && one.name() != service.container
+}
+
+/// What the label of that name says of a container that belongs to the environment.
 fn label_of(environment: &StoredEnvironment) -> String {
     format!("{}/{}", environment.application, environment.name)
 }

@@ -228,6 +228,7 @@ mod tests {
                 notes_zh: String::new(),
                 git: GitRefs { tag: Some(version.to_owned()), ..GitRefs::default() },
                 images: BTreeMap::from([("web".to_owned(), format!("web:{version}"))]),
+                image_digests: BTreeMap::new(),
                 heads: BTreeMap::new(),
                 irreversible: Vec::new(),
             },

@@ -163,6 +163,21 @@ pub struct ImageFacts {
     pub state: ImageState,
     /// The id that the reference had when this release was last deployed to that host, if it ever was.
     pub known_id: Option<String>,
+    /// The digest that the release was registered with, if it names one.
+    pub digest: Option<String>,
+    /// The digests under which registries know the image that is there, as `name@sha256:…`.
+    pub repo_digests: Vec<String>,
+}
+
+impl ImageFacts {
+    /// Whether the image of this id is another one than the release was registered or last deployed with.
+    pub(super) fn is_changed(&self, id: &str) -> bool {
+        let is_the = |digest: &str| {
+            id == digest || self.repo_digests.iter().any(|known| known.rsplit('@').next() == Some(digest))
+        };
+        self.known_id.as_ref().is_some_and(|known| known != id)
+            || self.digest.as_ref().is_some_and(|digest| !is_the(digest))
+    }
 }
 
 /// What a host has under a reference.
@@ -185,6 +200,11 @@ pub struct ContainerFacts {
     pub service: String,
     /// What is there.
     pub state: ContainerState,
+    /// Id of the image that the current deployment left there, where that is known.
+    pub left_as: Option<String>,
+    /// Name of a container that runs, that Backout did not make for this environment and that publishes the service's
+    /// port, if there is one besides the service's own.
+    pub port_holder: Option<String>,
 }
 
 /// What a host has under a container's name.
@@ -196,11 +216,24 @@ pub enum ContainerState {
         image_id: String,
         /// Whether Backout made it for this environment.
         ours: bool,
+        /// Whether it runs.
+        condition: Condition,
     },
     /// Nothing.
     Absent,
     /// The host did not answer: why.
     Unreachable(String),
+}
+
+/// Whether a container runs, as its engine says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// It runs, and its health check, if it has one, has not failed.
+    Running,
+    /// It runs, and its health check fails.
+    Unhealthy,
+    /// It does not: the engine's word for its state, such as `exited`.
+    Down(String),
 }
 
 /// A data store as it answered.

@@ -241,6 +241,7 @@ impl<'a> Steps<'a> {
             image: image.clone(),
             image_id: image_id.unwrap_or_default(),
             config_sha256: facts.target.config_sha256.get(&place.service.name).cloned().unwrap_or_default(),
+            replaces: place.exists,
         };
         Some(self.add(spec, after))
     }

@@ -15,7 +15,7 @@ pub use build::build;
 pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaChange, between_releases};
 pub use disk::{DiskAt, Shortage};
 pub use facts::{
-    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
+    Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
     MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal, StoreFacts,
 };
 pub use step_spec::{PageAt, Precondition, ServiceAt, StepSpec};

@@ -2,7 +2,7 @@
 
 use semver::VersionReq;
 
-use super::facts::{ContainerState, Facts, GatewayState, ImageState};
+use super::facts::{Condition, ContainerFacts, ContainerState, Facts, GatewayState, ImageState};
 use crate::finding::{Code, Finding};
 
 /// There is no page to show.
@@ -65,7 +65,7 @@ pub(super) fn of_hosts(facts: &Facts, needs_window: bool, findings: &mut Vec<Fin
                 }
             }
             ImageState::Present(id) => {
-                if image.known_id.as_ref().is_some_and(|known| known != id) {
+                if image.is_changed(id) {
                     later.push(Finding::new(Code::ImageChanged, [("image", &image.reference), ("host", &image.host)]));
                 }
             }
@@ -80,14 +80,79 @@ pub(super) fn of_hosts(facts: &Facts, needs_window: bool, findings: &mut Vec<Fin
                     [("service", &container.service), ("host", &container.host)],
                 ));
             }
-            ContainerState::Present { ours: false, .. } => {
-                let code = if facts.current.is_some() { Code::ContainerDrifted } else { Code::ContainerForeign };
-                later.push(Finding::new(code, [("service", &container.service), ("host", &container.host)]));
-            }
-            ContainerState::Present { ours: true, .. } | ContainerState::Absent => {}
+            ContainerState::Present { .. } | ContainerState::Absent => {}
         }
+        later.extend(drift(facts, container));
+        later.extend(foreign(facts, container));
     }
     findings.extend(later);
+}
+
+/// In what a container differs from the one that the current deployment left running.
+///
+/// It warns and does not block: every plan replaces the container, in whatever state it is, so that going back or forward
+/// is what mends it; a container that died is the very reason for most rollbacks.
+fn drift(facts: &Facts, container: &ContainerFacts) -> Option<Finding> {
+    let ContainerState::Present { image_id, ours, condition } = &container.state else { return None };
+    facts.current.as_ref()?;
+    let label = format!("io.backout.environment={}", label_of(facts));
+    let mut differences = Vec::new();
+    if !ours {
+        differences.push((format!("without {label}"), label));
+    }
+    match condition {
+        Condition::Running => {}
+        Condition::Unhealthy => differences.push(("unhealthy".to_owned(), "healthy".to_owned())),
+        Condition::Down(state) => differences.push((state.clone(), "running".to_owned())),
+    }
+    if let Some(left_as) = container.left_as.as_ref().filter(|left_as| *left_as != image_id) {
+        differences.push((format!("image {}", short(image_id)), format!("image {}", short(left_as))));
+    }
+    if differences.is_empty() {
+        return None;
+    }
+    let (found, left_as): (Vec<String>, Vec<String>) = differences.into_iter().unzip();
+    let (found, left_as) = (found.join(", "), left_as.join(", "));
+    let params = [
+        ("container", name_of(facts, container)),
+        ("service", &container.service),
+        ("host", &container.host),
+        ("found", &found),
+        ("left_as", &left_as),
+    ];
+    Some(Finding::new(Code::ContainerDrifted, params))
+}
+
+/// A container of somebody else's that is in the way of the one that is to run: under its name before anything was
+/// deployed (later that is drift), or on its port. Where the service runs beside it, the two do not share an address.
+fn foreign(facts: &Facts, container: &ContainerFacts) -> Option<Finding> {
+    let is_foreign = matches!(container.state, ContainerState::Present { ours: false, .. });
+    let runs =
+        matches!(container.state, ContainerState::Present { condition: Condition::Running | Condition::Unhealthy, .. });
+    let in_the_way = if is_foreign && facts.current.is_none() {
+        name_of(facts, container)
+    } else {
+        container.port_holder.as_deref().filter(|_| !runs)?
+    };
+    let port = facts.spec.service(&container.service).map(|service| service.port.to_string()).unwrap_or_default();
+    let params =
+        [("container", in_the_way), ("service", &container.service), ("host", &container.host), ("port", &port)];
+    Some(Finding::new(Code::ContainerForeign, params))
+}
+
+/// The label of this environment's containers.
+fn label_of(facts: &Facts) -> String {
+    format!("{}/{}", facts.application, facts.environment)
+}
+
+fn name_of<'a>(facts: &'a Facts, container: &ContainerFacts) -> &'a str {
+    facts.spec.service(&container.service).map(|service| service.container.as_str()).unwrap_or_default()
+}
+
+/// As the engine's own commands show it.
+fn short(image_id: &str) -> &str {
+    let digits = image_id.strip_prefix("sha256:").unwrap_or(image_id);
+    digits.get(..12).unwrap_or(digits)
 }
 
 /// What is wrong with the data stores themselves; their schemas are another matter.

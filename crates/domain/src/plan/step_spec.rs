@@ -198,6 +198,10 @@ pub enum StepSpec {
         image_id: String,
         /// Keyed hash of the release's pinned configuration for this service; empty where it pins none.
         config_sha256: String,
+        /// Whether a container was there before, whose own settings live on in this one. (Plans from before this was
+        /// written down do not say so.)
+        #[serde(default)]
+        replaces: bool,
     },
     /// Waits until the started container is healthy.
     CheckHealth {

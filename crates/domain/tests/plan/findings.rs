@@ -96,31 +96,6 @@ fn a_host_that_does_not_answer_is_reported_once() {
 }
 
 #[test]
-fn a_container_that_is_not_ours_blocks_the_first_deployment_and_is_drift_later() {
-    let foreign = ContainerState::Present { image_id: "sha256:other".into(), ours: false };
-    let mut first = facts(None, "v0.8.0");
-    first.containers[0].state = foreign.clone();
-    only_blocker(&first, Code::ContainerForeign);
-
-    let mut later = rollback();
-    later.containers[0].state = foreign;
-    let plan = build(&later);
-    assert!(plan.is_runnable());
-    finding(&plan, Code::ContainerDrifted);
-}
-
-#[test]
-fn a_container_that_is_gone_is_created_again() {
-    let mut facts = rollback();
-    facts.containers[0].state = ContainerState::Absent;
-    let plan = build(&facts);
-    assert!(plan.is_runnable());
-    finding(&plan, Code::ContainerMissing);
-    let names: Vec<&str> = plan.steps.iter().map(|step| step.spec.name()).collect();
-    assert!(!names.contains(&"stop_service") && names.contains(&"start_service"), "{names:?}");
-}
-
-#[test]
 fn a_store_that_does_not_answer_blocks() {
     let mut facts = rollback();
     facts.stores.get_mut("main").unwrap().unreachable = Some("timeout".into());

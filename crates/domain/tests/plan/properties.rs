@@ -6,13 +6,13 @@ use backout_domain::deployment::SchemaMode;
 use backout_domain::finding::{Code, Severity};
 use backout_domain::ids::DeploymentId;
 use backout_domain::ledger::Direction;
-use backout_domain::plan::{Facts, ImageState, PageAt, Plan, Precondition, ServiceAt, StepSpec, build};
+use backout_domain::plan::{ContainerState, Facts, ImageState, PageAt, Plan, Precondition, ServiceAt, StepSpec, build};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
 
 use crate::support::generate::{STORES, any_facts};
-use crate::support::{change_migration, codes, gateway, moved, preconditions};
+use crate::support::{blockers, change_migration, codes, gateway, moved, preconditions, runs};
 
 /// For every step, all steps that have to have finished before it.
 fn ancestors(plan: &Plan) -> Vec<BTreeSet<u32>> {
@@ -94,6 +94,20 @@ proptest! {
         prop_assert_eq!(plan.steps.len(), plan.pivot as usize + 2);
         prop_assert_eq!(plan.steps[plan.pivot as usize].spec.name(), "verify");
         prop_assert_eq!(plan.steps[plan.pivot as usize + 1].spec.name(), "finish");
+    }
+
+    #[test]
+    fn no_state_of_a_deployed_container_blocks_a_plan_or_changes_its_steps(facts in any_facts()) {
+        prop_assume!(facts.current.is_some());
+        let mut as_left = facts.clone();
+        for container in &mut as_left.containers {
+            if let ContainerState::Present { image_id, .. } = &container.state {
+                container.state = runs(image_id, true);
+            }
+        }
+        let (found, left) = (build(&facts), build(&as_left));
+        prop_assert_eq!(blockers(&found), blockers(&left));
+        prop_assert_eq!(found.digest, left.digest);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use backout_domain::deployment::SchemaMode;
 use backout_domain::finding::Code;
-use backout_domain::plan::{ContainerState, build};
+use backout_domain::plan::build;
 
 use crate::support::{
-    all_of, applied, blockers, codes, facts, finding, image_id, migration, release, schema, versions,
+    all_of, applied, blockers, codes, facts, finding, image_id, migration, release, runs, schema, versions,
 };
 
 #[test]
@@ -119,7 +119,7 @@ fn what_a_failed_first_deployment_left_running_is_stopped_before_downs() {
     let mut facts = facts(None, "v0.8.1");
     *applied(&mut facts, "main") = all_of("main").iter().map(|known| known.reference.version.clone()).collect();
     assert!(!codes(&build(&facts)).contains(&Code::MaintenanceWindow), "nothing serves");
-    facts.containers[0].state = ContainerState::Present { image_id: image_id("cms-backend:v0.8.2"), ours: true };
+    facts.containers[0].state = runs(&image_id("cms-backend:v0.8.2"), true);
     let plan = build(&facts);
     assert_eq!(blockers(&plan), []);
     finding(&plan, Code::MaintenanceWindow);

@@ -4,7 +4,7 @@ use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
 use backout_domain::ids::{DeploymentId, MigrationId};
 use backout_domain::plan::{
-    ContainerFacts, ContainerState, CurrentFacts, Facts, MigrationFacts, SchemaFacts, StoreFacts,
+    Condition, ContainerFacts, ContainerState, CurrentFacts, Facts, MigrationFacts, SchemaFacts, StoreFacts,
 };
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -76,11 +76,15 @@ fn any_store(name: &'static str, engine: Engine) -> impl Strategy<Value = StoreC
 }
 
 fn any_container() -> impl Strategy<Value = ContainerState> {
-    prop_oneof![
-        6 => Just(ContainerState::Present { image_id: "sha256:old".into(), ours: true }),
-        1 => Just(ContainerState::Present { image_id: "sha256:old".into(), ours: false }),
-        1 => Just(ContainerState::Absent),
-    ]
+    let condition = prop_oneof![
+        6 => Just(Condition::Running),
+        1 => Just(Condition::Unhealthy),
+        1 => Just(Condition::Down("exited".into())),
+    ];
+    let image = prop_oneof![6 => Just("sha256:old"), 1 => Just("sha256:other")];
+    let present = (image, proptest::bool::weighted(0.85), condition)
+        .prop_map(|(image_id, ours, condition)| ContainerState::Present { image_id: image_id.into(), ours, condition });
+    prop_oneof![7 => present, 1 => Just(ContainerState::Absent)]
 }
 
 /// Facts of every kind, mostly such as they should be.
@@ -116,6 +120,8 @@ pub(crate) fn any_facts() -> impl Strategy<Value = Facts> {
                 host: (*host).to_owned(),
                 service: (*name).to_owned(),
                 state,
+                left_as: deployed.then(|| "sha256:old".into()),
+                port_holder: None,
             }));
         }
         let mut current = release("v0.8.2");

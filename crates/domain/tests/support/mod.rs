@@ -14,8 +14,8 @@ use backout_domain::finding::{Code, Finding};
 use backout_domain::ids::{DeploymentId, MigrationId, ReleaseId};
 use backout_domain::ledger::MigrationRef;
 use backout_domain::plan::{
-    ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, ImageFacts, ImageState, MigrationFacts, Plan,
-    PlannedStep, Precondition, ReleaseFacts, SchemaFacts, ScriptFacts, StepSpec, StoreFacts,
+    Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, ImageFacts, ImageState, MigrationFacts,
+    Plan, PlannedStep, Precondition, ReleaseFacts, SchemaFacts, ScriptFacts, StepSpec, StoreFacts,
 };
 use backout_domain::release::{GitRefs, SchemaRange, script_sha256};
 use uuid::Uuid;
@@ -56,10 +56,11 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         containers: vec![ContainerFacts {
             host: "local".into(),
             service: "web".into(),
-            state: current.as_ref().map_or(ContainerState::Absent, |current| ContainerState::Present {
-                image_id: image_id(&current.release.images["web"]),
-                ours: true,
-            }),
+            state: current
+                .as_ref()
+                .map_or(ContainerState::Absent, |current| runs(&image_id(&current.release.images["web"]), true)),
+            left_as: current.as_ref().map(|current| image_id(&current.release.images["web"])),
+            port_holder: None,
         }],
         stores: stores.into_iter().map(|(name, store)| (name.to_owned(), store)).collect(),
         current,
@@ -213,7 +214,19 @@ pub(crate) fn store(engine: Engine, version: &str, applied: Vec<String>, known: 
 
 pub(crate) fn image(host: &str, reference: &str) -> ImageFacts {
     let state = ImageState::Present(image_id(reference));
-    ImageFacts { host: host.into(), reference: reference.into(), state, known_id: None }
+    ImageFacts {
+        host: host.into(),
+        reference: reference.into(),
+        state,
+        known_id: None,
+        digest: None,
+        repo_digests: vec![],
+    }
+}
+
+/// A container that runs that image.
+pub(crate) fn runs(image_id: &str, ours: bool) -> ContainerState {
+    ContainerState::Present { image_id: image_id.into(), ours, condition: Condition::Running }
 }
 
 pub(crate) fn image_id(reference: &str) -> String {

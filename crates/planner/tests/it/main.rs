@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends the test")]
 
+mod containers;
 mod drift;
 mod scripts;
 mod settings;
