@@ -41,7 +41,9 @@ fn params_of(code: Code) -> &'static [&'static str] {
         Code::StatementRefused => &["direction", "migration", "position", "reason", "store"],
         Code::SchemaIncompatible => &["head", "store", "version"],
         Code::RequirementNotMet | Code::RequirementUnknown => &["reported", "requirement", "store"],
-        Code::ContainerForeign | Code::ContainerMissing | Code::ContainerDrifted => &["host", "service"],
+        Code::ContainerMissing => &["host", "service"],
+        Code::ContainerForeign => &["container", "host", "port", "service"],
+        Code::ContainerDrifted => &["container", "found", "host", "left_as", "service"],
         Code::MaintenancePageUnset | Code::MaintenanceWindow | Code::TrafficBeforeVerification | Code::NoProbes => {
             &["environment"]
         }

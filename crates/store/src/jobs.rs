@@ -224,7 +224,7 @@ fn missing_job(error: Error) -> Error {
     }
 }
 
-async fn next_event(connection: &mut MySqlConnection, id: JobId) -> Result<u64> {
+pub(crate) async fn next_event(connection: &mut MySqlConnection, id: JobId) -> Result<u64> {
     let moved = sqlx::query("UPDATE jobs SET event_seq = LAST_INSERT_ID(event_seq + 1) WHERE id = ?")
         .bind(id.0)
         .execute(connection)

@@ -4,10 +4,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::job::JobState;
 use driver_mariadb::{SessionOptions, Target, quote_identifier};
 use i18n::Language;
-use store::{Cursor, Database, JobQuery};
+use store::RestoredJob;
 
 use super::archive::{self, Unpacked};
 use super::{backup, print, workers};
@@ -19,10 +18,12 @@ use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
-/// More jobs than run at a time anywhere.
-const MANY: u32 = 500;
+const ACTOR: &str = "backout admin restore";
+/// Kept with the jobs, as all reasons are.
+const RESTORED: &str = "the control database was restored from a backup that was made before this job ended: \
+                        compare the job's steps with what runs before it is resolved";
 
-/// Restores a backup and prints what was under way when it was made.
+/// Restores a backup and prints the jobs that had not ended when it was made.
 pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language: Language) -> Result<()> {
     // Alone also where others look after the database: nothing of Backout may work on it meanwhile.
     let directory = DataDirectory::open(&settings.data_directory, Sharing::Alone)?;
@@ -37,7 +38,7 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
     let server = Server::start(settings, &directory).await?;
     let outcome = restored(settings, &directory, &server, &backup, &keys, force, language).await;
     server.stop().await;
-    let (aside, unfinished) = outcome?;
+    let (aside, rested) = outcome?;
     let mut lines = vec![
         Sentence::new("serve.restore-done")
             .with("time", backup.manifest.created_at.to_rfc3339())
@@ -45,16 +46,19 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
             .text(language),
     ];
     lines.extend(aside.map(|path| Sentence::new("serve.restore-aside").with("path", path.display()).text(language)));
-    if !unfinished.is_empty() {
-        lines.push(i18n::text(language, "serve.restore-unfinished-jobs", []));
-        lines.extend(unfinished);
+    if !rested.is_empty() {
+        lines.push(i18n::text(language, "serve.restore-rested-jobs", []));
+        lines.extend(rested.iter().map(|job| {
+            let state = i18n::text(language, &format!("job_state.{}", job.state.as_str()), []);
+            format!("  {} {}/{} {state}", job.id, job.application, job.environment)
+        }));
     }
     print(&lines);
     Ok(())
 }
 
-/// Where what was there before is, and the jobs that were under way.
-type Restored = (Option<PathBuf>, Vec<String>);
+/// Where what was there before is, and the jobs that had not ended.
+type Restored = (Option<PathBuf>, Vec<RestoredJob>);
 
 async fn restored(
     settings: &Settings,
@@ -98,10 +102,12 @@ async fn restored(
     driver_mariadb::restore(&target, &backup.dump, &backup.dump_sha256, WITHIN).await.map_err(Failure::unavailable)?;
     keys.write(&key_path)?;
     let database = server.open(settings, &keys.keyring).await?;
-    let unfinished = unfinished(&database).await;
+    // Before the note of the restore goes: until then nothing starts on this database.
+    let rested = database.rest_restored_jobs(ACTOR, RESTORED).await;
     database.close().await;
+    let rested = rested?;
     directory.set_restoring(None)?;
-    Ok((aside, unfinished?))
+    Ok((aside, rested))
 }
 
 async fn put_aside(directory: &DataDirectory, target: &Target, keys: Option<KeyFile>) -> Result<PathBuf> {
@@ -135,18 +141,6 @@ async fn drop_all(target: &Target, there: &[(String, &'static str)]) -> Result<(
     }
     session.close().await;
     Ok(())
-}
-
-/// The jobs that were under way when the backup was made: a worker looks at the world before it goes on with them.
-async fn unfinished(database: &Database) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    for state in [JobState::Running, JobState::Unwinding] {
-        let query = JobQuery { state: Some(state), ..JobQuery::default() };
-        for job in database.jobs(&query, &Cursor::new(None, MANY)?).await?.items {
-            lines.push(format!("  {} {}/{} {}", job.id, job.application, job.environment, state.as_str()));
-        }
-    }
-    Ok(lines)
 }
 
 fn unusable(file: &Path, reason: impl std::fmt::Display) -> Failure {
