@@ -33,6 +33,9 @@ struct HealthView {
     version: &'static str,
     /// What it depends on.
     dependencies: Vec<DependencyView>,
+    /// How many workers beat, here or elsewhere: without one, jobs wait. Absent where that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<u64>,
 }
 
 /// Something that the service depends on.
@@ -66,7 +69,7 @@ async fn live() -> Answered {
     (status = 503, description = "Something does not; `data` says what", body = FailureBody),
 ))]
 async fn ready(State(control): State<Control>) -> Answered {
-    answered(control.dependencies().await)
+    of(&control).await
 }
 
 /// The same as `/health/ready`.
@@ -75,10 +78,15 @@ async fn ready(State(control): State<Control>) -> Answered {
     (status = 503, description = "Something does not; `data` says what", body = FailureBody),
 ))]
 async fn health(State(control): State<Control>) -> Answered {
-    answered(control.dependencies().await)
+    of(&control).await
 }
 
-fn answered(dependencies: Vec<Dependency>) -> Answered {
+async fn of(control: &Control) -> Answered {
+    let (dependencies, workers) = tokio::join!(control.dependencies(), control.living_workers());
+    answered(dependencies, workers)
+}
+
+fn answered(dependencies: Vec<Dependency>, workers: Option<u64>) -> Answered {
     let problem =
         |dependency: &Dependency| dependency.problem.as_ref().map(|problem| format!("{}: {problem}", dependency.name));
     let problems = dependencies.iter().filter_map(problem).collect::<Vec<_>>();
@@ -86,6 +94,7 @@ fn answered(dependencies: Vec<Dependency>) -> Answered {
         status: if problems.is_empty() { "ready" } else { "unready" },
         version: env!("CARGO_PKG_VERSION"),
         dependencies: dependencies.into_iter().map(DependencyView::from).collect(),
+        workers,
     };
     if problems.is_empty() {
         return Ok(Answer::ok(view));
@@ -100,15 +109,16 @@ mod tests {
 
     #[test]
     fn one_dependency_that_fails_is_named_and_makes_the_service_unready() {
-        let failure = answered(vec![
+        let dependencies = vec![
             Dependency { name: "database", problem: None },
             Dependency { name: "redis", problem: Some("connection refused".to_owned()) },
-        ])
-        .unwrap_err();
+        ];
+        let failure = answered(dependencies, Some(1)).unwrap_err();
         assert_eq!(failure.error().detail, "redis: connection refused");
         let data = failure.data().unwrap();
         assert_eq!(data["status"], "unready");
         assert_eq!(data["dependencies"][0]["ready"], true);
+        assert_eq!(data["workers"], 1);
         assert_eq!(failure.retry_after(), Some(5));
     }
 }

@@ -14,6 +14,9 @@ pub struct Readiness {
     pub version: String,
     /// What it depends on.
     pub dependencies: Vec<Dependency>,
+    /// How many workers beat; none where the service does not tell.
+    #[serde(default)]
+    pub workers: Option<u64>,
 }
 
 /// Something that the service depends on.

@@ -9,13 +9,15 @@ use crate::Control;
 /// A dependency as it answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct Dependency {
-    /// Its name: `database`, `redis`.
+    /// Its name, e.g. `database`. A Redis that wakes other processes is none: without it they poll.
     pub name: &'static str,
     /// Why it does not work; none if it does.
     pub problem: Option<String>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);
+/// A quarter of the longest lease (10 min), in which every worker beats once, and what one may be late.
+const BEAT_WITHIN: Duration = Duration::from_secs(160);
 
 impl Control {
     /// Asks every dependency, each within two seconds.
@@ -26,5 +28,10 @@ impl Control {
             Err(_) => Some(format!("no answer within {} s", DEADLINE.as_secs())),
         };
         vec![Dependency { name: "database", problem: database }]
+    }
+
+    /// How many workers beat. `None` where the control database does not tell; why stands with the dependencies.
+    pub async fn living_workers(&self) -> Option<u64> {
+        tokio::time::timeout(DEADLINE, self.database().living_workers(BEAT_WITHIN)).await.ok()?.ok()
     }
 }

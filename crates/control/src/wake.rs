@@ -116,3 +116,48 @@ async fn listen(mut subscription: driver_redis::Subscription, queue: Arc<Notify>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody polls for so long; a test that waits for it has failed.
+    const NEVER: Duration = Duration::from_hours(1);
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// A process that listens: whoever has subscribed looks at the queue once.
+    async fn process(redis: &testkit::Redis) -> Wake {
+        let wake = Wake::new(Some(&SecretString::from(redis.url())));
+        woken(&wake).await;
+        wake
+    }
+
+    async fn woken(wake: &Wake) {
+        tokio::time::timeout(PATIENCE, wake.wait_for_queue(NEVER)).await.expect("it should have been woken");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_queued_in_one_process_wakes_the_worker_of_another_without_polling() {
+        let redis = testkit::Redis::start().unwrap();
+        let (one, other) = (process(&redis).await, process(&redis).await);
+        one.queued();
+        woken(&other).await;
+    }
+
+    #[tokio::test]
+    async fn news_of_a_job_reach_those_who_watch_it_in_another_process() {
+        let redis = testkit::Redis::start().unwrap();
+        let (one, other) = (process(&redis).await, process(&redis).await);
+        let mut watching = other.watch_jobs();
+        let job = JobId::generate();
+        one.job(job);
+        tokio::time::timeout(PATIENCE, news_of(&mut watching, job, NEVER)).await.expect("it should have heard");
+    }
+
+    #[tokio::test]
+    async fn without_redis_a_process_wakes_itself() {
+        let wake = Wake::new(None);
+        wake.queued();
+        woken(&wake).await;
+    }
+}

@@ -4,6 +4,8 @@
 //! for the lease's length on its own monotonic clock, or has found the worker's file lock free on the
 //! same host; clocks of different machines are never compared.
 
+use std::time::Duration;
+
 use domain::ids::{JobId, WorkerId};
 use saga::Held;
 use sqlx::{Connection, MySqlConnection, Row};
@@ -56,6 +58,19 @@ impl Database {
             .execute(self.pool())
             .await?;
         Ok(())
+    }
+
+    /// How many workers have beaten within that time and have not said goodbye, by the database's own clock. For people:
+    /// jobs are not taken over by it.
+    pub async fn living_workers(&self, within: Duration) -> Result<u64> {
+        let living: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM workers \
+             WHERE ended_at IS NULL AND beaten_at > CURRENT_TIMESTAMP(6) - INTERVAL ? SECOND",
+        )
+        .bind(within.as_secs())
+        .fetch_one(self.pool())
+        .await?;
+        Ok(living.unsigned_abs())
     }
 
     /// A connection of its own for the heartbeat.

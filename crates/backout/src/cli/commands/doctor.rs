@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use client::{PageRequest, ReleaseFilter};
-use domain::finding::{Code, Severity};
+use domain::finding::{Code, Finding, Severity};
 use domain::job::JobState;
-use domain::view::{EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest};
+use domain::view::{CurrentView, DeployRequest, EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest};
 use i18n::{finding, finding_hint, job_state};
 use serde::Serialize;
 
@@ -100,7 +100,8 @@ impl Report {
 
 /// The service and what it depends on.
 async fn service(context: &Context, report: &mut Report) -> Result<(), Failure> {
-    for dependency in context.client.readiness().await?.dependencies {
+    let readiness = context.client.readiness().await?;
+    for dependency in readiness.dependencies {
         let name = dependency.name.as_str();
         match &dependency.problem {
             None => report.add(Verdict::Good, context.text("cli.doctor-dependency-good", [("name", name)]), None),
@@ -109,6 +110,16 @@ async fn service(context: &Context, report: &mut Report) -> Result<(), Failure> 
                 report.add(Verdict::Bad, message, None);
                 report.exit = Exit::Unreachable;
             }
+        }
+    }
+    match readiness.workers {
+        None => {}
+        Some(0) => {
+            report.add(Verdict::Bad, context.text("cli.doctor-no-worker", []), Some("backout worker".to_owned()));
+        }
+        Some(workers) => {
+            let message = context.text("cli.doctor-workers", [("workers", workers.to_string().as_str())]);
+            report.add(Verdict::Good, message, None);
         }
     }
     Ok(())
@@ -161,7 +172,66 @@ async fn check_environment(
     for ledger in ledgers(context, place).await? {
         checks.push(compare(context, place, &release, &ledger));
     }
-    checks.extend(way_back(context, place, environment).await?);
+    // A job replaces containers, and a page stands in their place.
+    if environment.active_job.is_none() && environment.maintenance.is_none() {
+        checks.extend(containers(context, place, environment, current).await?);
+    }
+    for check in way_back(context, place, environment).await? {
+        if !checks.iter().any(|told| told.message == check.message) {
+            checks.push(check);
+        }
+    }
+    Ok(checks)
+}
+
+/// What a plan finds about a host or container that is not as it should be, whatever is planned.
+const ABOUT_CONTAINERS: [Code; 4] =
+    [Code::HostUnreachable, Code::ContainerMissing, Code::ContainerDrifted, Code::ContainerForeign];
+
+/// What runs where. A plan to the release that runs looks at the hosts, also where there is no way back yet; that it
+/// could not be carried out is of no account.
+async fn containers(
+    context: &Context,
+    place: &Place,
+    environment: &EnvironmentView,
+    current: &CurrentView,
+) -> Result<Vec<Check>, Failure> {
+    let request = DeployRequest { version: current.version.to_string(), ..DeployRequest::default() };
+    let plan = context.client.plan_deployment(&place.app, &place.env, &request).await?;
+    let mut checks = Vec::new();
+    for service in &environment.spec.services {
+        for host in &service.hosts {
+            let is_here =
+                |name: &str, value: &String, found: &Finding| found.params.get(name).is_none_or(|of| of == value);
+            let found: Vec<&Finding> = plan
+                .findings
+                .iter()
+                .filter(|found| ABOUT_CONTAINERS.contains(&found.code))
+                .filter(|found| is_here("host", host, found) && is_here("service", &service.name, found))
+                .collect();
+            for found in &found {
+                let check = Check {
+                    verdict: Verdict::Bad,
+                    message: finding(context.language, found),
+                    hint: finding_hint(context.language, found),
+                };
+                // A host that does not answer is found for each of its services.
+                if !checks.contains(&check) {
+                    checks.push(check);
+                }
+            }
+            if found.is_empty() {
+                let params = [
+                    ("environment", place.env.as_str()),
+                    ("service", service.name.as_str()),
+                    ("host", host.as_str()),
+                    ("image", current.images.get(&service.name).map(String::as_str).unwrap_or_default()),
+                ];
+                let message = context.text("cli.doctor-service-runs", params);
+                checks.push(Check { verdict: Verdict::Good, message, hint: None });
+            }
+        }
+    }
     Ok(checks)
 }
 
