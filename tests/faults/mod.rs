@@ -4,7 +4,7 @@ mod away;
 mod call_off;
 mod kill;
 mod kill_inside;
-mod tampered;
+pub(crate) mod tampered;
 mod unwinding;
 mod zombie;
 

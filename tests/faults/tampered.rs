@@ -9,13 +9,13 @@ use crate::support::table_in_use::execute;
 use crate::support::{Proxied, Scene, problem};
 
 /// A control database on a server that the test can reach, and the service on it.
-async fn served() -> (Backout, String) {
+pub(crate) async fn served() -> (Backout, String) {
     let mariadb = &World::shared().await.mariadb;
     let database = mariadb.create_database("backout").unwrap();
     (Backout::serve(&[("BACKOUT_DATABASE_URL", &mariadb.url(&database))]).unwrap(), database)
 }
 
-async fn tamper(control: &str, scene: &Scene) {
+pub(crate) async fn tamper(control: &str, scene: &Scene) {
     let sql = format!(
         "UPDATE migrations SET down = 'DROP TABLE users;' WHERE version = '20250110001' AND store = 'main' \
          AND application_id = (SELECT id FROM applications WHERE name = '{}')",

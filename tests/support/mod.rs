@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use client::{Client, Error, Settings};
+use client::{Client, Error, JobFilter, PageRequest, Settings};
 use domain::environment::EnvValue;
 use domain::ids::JobId;
 use domain::job::JobState;
 use domain::ledger::Direction;
 use domain::plan::Plan;
 use domain::release::ReleaseSpec;
-use domain::view::{DeployRequest, JobEventView, JobView, NewApplication, NewEnvironment, RollbackRequest};
+use domain::view::{DeployRequest, JobEventView, JobView, LedgerView, NewApplication, NewEnvironment, RollbackRequest};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use testkit::{Backout, Site, World};
@@ -33,6 +33,9 @@ pub(crate) struct Scene {
     pub(crate) site: Site<'static>,
     pub(crate) app: String,
     pub(crate) client: Client,
+    /// Where the service is and what it lets in, for requests that the client would not send.
+    pub(crate) url: String,
+    pub(crate) token: String,
 }
 
 impl Scene {
@@ -55,7 +58,7 @@ impl Scene {
             token: Some(backout.token().to_owned().into()),
             language: "en".into(),
         })?;
-        let scene = Self { site, app, client };
+        let scene = Self { site, app, client, url: backout.url(), token: backout.token().to_owned() };
         let new = NewApplication { name: scene.app.clone(), description: String::new() };
         scene.client.create_application(&new).await?;
         let spec = serde_json::from_value(settings(&scene.site))?;
@@ -157,7 +160,7 @@ impl Scene {
 
     /// How often the down script of the second factor is in the ledger.
     pub(crate) async fn downs(&self) -> Result<usize> {
-        let ledger = self.client.get_ledger(&self.app, ENVIRONMENT, "main").await?;
+        let ledger = self.ledger().await?;
         Ok(ledger.rows.iter().filter(|row| row.direction == Direction::Down && row.version == "20250110001").count())
     }
 
@@ -185,7 +188,25 @@ impl Scene {
 
     /// Versions in the ledger of MariaDB, as the target itself has it.
     pub(crate) async fn applied(&self) -> Result<Vec<String>> {
-        Ok(self.client.get_ledger(&self.app, ENVIRONMENT, "main").await?.applied)
+        Ok(self.ledger().await?.applied)
+    }
+
+    async fn ledger(&self) -> Result<LedgerView> {
+        Ok(self.client.get_ledger(&self.app, ENVIRONMENT, "main", &PageRequest::first(200)).await?)
+    }
+
+    /// How many jobs there were.
+    pub(crate) async fn jobs(&self) -> Result<usize> {
+        let ours = JobFilter { application: Some(self.app.clone()), ..JobFilter::default() };
+        Ok(self.client.list_jobs(&ours, &PageRequest::first(200)).await?.items.len())
+    }
+
+    /// The id of an image on the host.
+    pub(crate) async fn image_id(&self, reference: &str) -> Result<String> {
+        let client = reqwest::Client::builder().unix_socket(World::shared().await.docker.socket()).build()?;
+        let url = format!("http://docker/images/{reference}/json");
+        let image: Value = client.get(url).send().await?.error_for_status()?.json().await?;
+        Ok(image["Id"].as_str().context("no id")?.to_owned())
     }
 }
 

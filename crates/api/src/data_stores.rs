@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::envelope::{Answer, Answered, Success};
-use crate::extract::Path;
+use crate::extract::{PageQuery, Path, Query};
 use crate::routes::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -27,13 +27,15 @@ async fn list_data_stores(
     Ok(Answer::ok(Page { items, next_cursor: None }))
 }
 
-/// Show the ledger of a data store: ours beside the target's own, and the data that is put aside.
+/// Show the ledger of a data store: a page of our rows beside the target's own ledger, and the data that is put aside.
 #[utoipa::path(get, path = "/applications/{application}/environments/{environment}/data-stores/{store}/ledger",
-    tag = "data stores", responses((status = 200, description = "The ledger", body = Success<LedgerView>)))]
+    tag = "data stores", params(PageQuery),
+    responses((status = 200, description = "The ledger", body = Success<LedgerView>)))]
 async fn show_ledger(
     State(control): State<Control>,
     Extension(caller): Extension<Caller>,
     Path((application, environment, store)): Path<(String, String, String)>,
+    Query(page): Query<PageQuery>,
 ) -> Answered {
-    Ok(Answer::ok(control.get_ledger(&caller, &application, &environment, &store).await?))
+    Ok(Answer::ok(control.get_ledger(&caller, &application, &environment, &store, page.into()).await?))
 }

@@ -2,9 +2,12 @@
 
 use axum::Extension;
 use axum::extract::State;
-use control::{Caller, Control};
+use control::{Caller, Control, DeploymentFilter};
+use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::plan::Plan;
 use domain::view::{DeployRequest, DeploymentView, JobView, Page};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,6 +18,16 @@ use crate::routes::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(start_deployment, list_deployments))
+}
+
+/// Which deployments.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeploymentQuery {
+    /// Only of this kind.
+    kind: Option<DeploymentKind>,
+    /// Only with this result.
+    result: Option<DeploymentResult>,
 }
 
 /// Start a deployment, or only plan it (`dry_run`).
@@ -38,13 +51,15 @@ async fn start_deployment(
 
 /// List what the environment ran, newest first.
 #[utoipa::path(get, path = "/applications/{application}/environments/{environment}/deployments", tag = "deployments",
-    params(PageQuery),
+    params(DeploymentQuery, PageQuery),
     responses((status = 200, description = "A page of deployments", body = Success<Page<DeploymentView>>)))]
 async fn list_deployments(
     State(control): State<Control>,
     Extension(caller): Extension<Caller>,
     Path((application, environment)): Path<(String, String)>,
+    Query(query): Query<DeploymentQuery>,
     Query(page): Query<PageQuery>,
 ) -> Answered {
-    Ok(Answer::ok(control.list_deployments(&caller, &application, &environment, page.into()).await?))
+    let filter = DeploymentFilter { kind: query.kind, result: query.result };
+    Ok(Answer::ok(control.list_deployments(&caller, &application, &environment, filter, page.into()).await?))
 }

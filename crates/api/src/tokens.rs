@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::envelope::{Answer, Answered, FailureBody, Nothing, Success};
-use crate::extract::{Json, Path};
+use crate::extract::{Json, PageQuery, Path, Query};
 use crate::routes::{App, V1};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -31,13 +31,16 @@ async fn create_token(
     Ok(Answer::created(format!("{V1}/tokens/{}", minted.token.id), minted).carrying_a_secret())
 }
 
-/// List the tokens that are not revoked, all on one page.
-#[utoipa::path(get, path = "/tokens", tag = "tokens", responses(
-    (status = 200, description = "All of them", body = Success<Page<TokenView>>),
+/// List the tokens that are not revoked, oldest first.
+#[utoipa::path(get, path = "/tokens", tag = "tokens", params(PageQuery), responses(
+    (status = 200, description = "A page of them", body = Success<Page<TokenView>>),
 ))]
-async fn list_tokens(State(control): State<Control>, Extension(caller): Extension<Caller>) -> Answered {
-    let items = control.list_tokens(&caller).await?;
-    Ok(Answer::ok(Page { items, next_cursor: None }))
+async fn list_tokens(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Query(page): Query<PageQuery>,
+) -> Answered {
+    Ok(Answer::ok(control.list_tokens(&caller, page.into()).await?))
 }
 
 /// Revoke a token at once.

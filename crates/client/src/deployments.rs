@@ -1,10 +1,29 @@
 //! Deployments: history, and the way forward.
 
+use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::plan::Plan;
 use domain::view::{DeployRequest, DeploymentView, JobView, Page};
+use serde::Serialize;
 
 use crate::call::Call;
 use crate::{Client, PageRequest, Result};
+
+/// Which deployments.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeploymentFilter {
+    /// Only of this kind.
+    pub kind: Option<DeploymentKind>,
+    /// Only with this result.
+    pub result: Option<DeploymentResult>,
+}
+
+#[derive(Serialize)]
+struct Query<'a> {
+    #[serde(flatten)]
+    filter: &'a DeploymentFilter,
+    #[serde(flatten)]
+    page: &'a PageRequest,
+}
 
 impl Client {
     /// The plan that a deployment would carry out; blockers stand in its findings.
@@ -29,8 +48,9 @@ impl Client {
         &self,
         application: &str,
         environment: &str,
+        filter: &DeploymentFilter,
         page: &PageRequest,
     ) -> Result<Page<DeploymentView>> {
-        self.fetch_with(self.environment(application, environment, &["deployments"]), page).await
+        self.fetch_with(self.environment(application, environment, &["deployments"]), &Query { filter, page }).await
     }
 }

@@ -22,6 +22,7 @@ mod sse;
 mod tls;
 mod tokens;
 
+pub use deployments::DeploymentFilter;
 pub use error::{Error, Problem, Result};
 pub use health::{Dependency, Readiness};
 pub use http::{Client, Settings};

@@ -4,7 +4,7 @@ use domain::ids::TokenId;
 use domain::view::{MintedToken, NewToken, Page, TokenView};
 
 use crate::call::Call;
-use crate::{Client, Result};
+use crate::{Client, PageRequest, Result};
 
 impl Client {
     /// Makes a token. Its secret is in this answer and nowhere else.
@@ -13,9 +13,9 @@ impl Client {
         self.fetch(Call::post(self.api(&["tokens"]), new)?.once()).await
     }
 
-    /// Tokens that are not revoked.
-    pub async fn list_tokens(&self) -> Result<Page<TokenView>> {
-        self.fetch(Call::get(self.api(&["tokens"]))).await
+    /// Tokens that are not revoked, oldest first.
+    pub async fn list_tokens(&self, page: &PageRequest) -> Result<Page<TokenView>> {
+        self.fetch_with(self.api(&["tokens"]), page).await
     }
 
     /// Revokes a token at once.

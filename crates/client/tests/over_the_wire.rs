@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use backout_client::{Client, Error, Settings};
+use backout_client::{Client, Error, PageRequest, Settings};
 use domain::environment::EnvironmentSpec;
 use domain::finding::Code;
 use domain::ids::{DeploymentId, JobId};
@@ -171,7 +171,7 @@ async fn a_caller_who_asks_too_often_waits_as_long_as_it_is_told() {
     let none = json!({"items": [], "next_cursor": null});
     let script = Script::play(vec![answer(429, &problem), success(&none)]).await;
     let begun = std::time::Instant::now();
-    assert!(script.client().list_tokens().await.unwrap().items.is_empty());
+    assert!(script.client().list_tokens(&PageRequest::default()).await.unwrap().items.is_empty());
     assert!(begun.elapsed() >= std::time::Duration::from_secs(1));
 }
 
@@ -208,7 +208,7 @@ async fn a_problem_is_told_with_its_findings_and_the_next_command() {
 async fn an_answer_of_something_else_is_not_taken_for_the_service() {
     let page = "HTTP/1.1 502 X\r\ncontent-length: 15\r\nconnection: close\r\n\r\n<h1>Proxy</h1>\n".to_owned();
     let script = Script::play(vec![page]).await;
-    let error = script.client().list_tokens().await.unwrap_err();
+    let error = script.client().list_tokens(&PageRequest::default()).await.unwrap_err();
     assert!(matches!(&error, Error::Protocol { detail, .. } if detail == "status 502: <h1>Proxy</h1>"), "{error}");
 }
 
@@ -217,7 +217,7 @@ async fn a_port_that_nobody_listens_on_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = client(&url).list_tokens().await.unwrap_err();
+    let error = client(&url).list_tokens(&PageRequest::default()).await.unwrap_err();
     assert!(matches!(&error, Error::Unreachable { reason, .. } if reason.contains("refused")), "{error}");
     assert!(error.is_transient());
 }

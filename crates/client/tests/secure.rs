@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backout_client::{Client, Error, Settings};
+use backout_client::{Client, Error, PageRequest, Settings};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -77,7 +77,8 @@ fn client(url: String, ca_file: Option<PathBuf>) -> Result<Client, Error> {
 async fn a_service_is_trusted_by_the_authority_of_the_file() {
     let service = Secured::start().await;
     let file = service.file("ca.pem", &service.authority);
-    let tokens = client(service.url("localhost"), Some(file)).unwrap().list_tokens().await.unwrap();
+    let tokens =
+        client(service.url("localhost"), Some(file)).unwrap().list_tokens(&PageRequest::default()).await.unwrap();
     assert!(tokens.items.is_empty());
 }
 
@@ -87,7 +88,7 @@ async fn a_certificate_of_an_unknown_authority_or_for_another_name_is_refused() 
     let other = Secured::start().await;
     let (own, others) = (service.file("own.pem", &service.authority), service.file("other.pem", &other.authority));
     for (host, file) in [("localhost", None), ("localhost", Some(others)), ("127.0.0.1", Some(own))] {
-        let refused = client(service.url(host), file).unwrap().list_tokens().await.unwrap_err();
+        let refused = client(service.url(host), file).unwrap().list_tokens(&PageRequest::default()).await.unwrap_err();
         assert!(matches!(&refused, Error::Tls { reason, .. } if reason.contains("certificate")), "{host}: {refused}");
         assert!(!refused.is_transient());
     }
@@ -103,7 +104,8 @@ async fn a_service_without_tls_is_told_as_such() {
         let mut rest = Vec::new();
         let _ = connection.read_to_end(&mut rest).await;
     });
-    let refused = client(format!("https://{address}"), None).unwrap().list_tokens().await.unwrap_err();
+    let refused =
+        client(format!("https://{address}"), None).unwrap().list_tokens(&PageRequest::default()).await.unwrap_err();
     assert!(matches!(refused, Error::Tls { .. }), "{refused}");
 }
 

@@ -1,6 +1,7 @@
 //! Applications.
 
 use domain::environment::{FieldError, is_name};
+use domain::limits::MAX_TEXT;
 use domain::problem::ProblemType;
 use domain::view::{ApplicationView, NewApplication, Page};
 
@@ -11,11 +12,19 @@ impl Control {
     /// Makes an application known. The same name again answers `already-exists`.
     pub async fn create_application(&self, caller: &Caller, new: NewApplication) -> Result<ApplicationView> {
         caller.require(permission::APPLICATION_EDIT)?;
+        let mut errors = Vec::new();
         if !is_name(&new.name) {
-            return Err(Error::invalid_fields(vec![FieldError {
+            errors.push(FieldError {
                 field: "name".into(),
                 message: "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit".into(),
-            }]));
+            });
+        }
+        if new.description.len() > MAX_TEXT {
+            let message = format!("is longer than {MAX_TEXT} bytes");
+            errors.push(FieldError { field: "description".into(), message });
+        }
+        if !errors.is_empty() {
+            return Err(Error::invalid_fields(errors));
         }
         self.database().insert_application(&caller.actor, &new).await.map_err(|error| {
             if error.is_taken("applications_name") {

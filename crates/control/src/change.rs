@@ -1,7 +1,9 @@
 //! What deployments and rollbacks share: a rollback is the deploy path with other inputs.
 
 use domain::deployment::{DeploymentKind, SchemaMode};
+use domain::environment::FieldError;
 use domain::ids::{DeploymentId, JobId};
+use domain::limits::MAX_REASON;
 use domain::plan::{self, Plan};
 use domain::problem::ProblemType;
 use domain::view::JobView;
@@ -19,8 +21,6 @@ pub(crate) struct Consent<'a> {
     pub(crate) confirm: Option<&'a str>,
     pub(crate) plan_digest: Option<&'a str>,
 }
-
-const MAX_REASON: usize = 2_000;
 
 impl Control {
     pub(crate) async fn plan_change(
@@ -42,6 +42,7 @@ impl Control {
         plan: Plan,
         consent: Consent<'_>,
     ) -> Result<JobView> {
+        require_short(consent.reason)?;
         if !plan.is_runnable() {
             return Err(Error::blocked(&plan));
         }
@@ -130,10 +131,16 @@ impl Control {
     }
 }
 
-fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
-    if consent.reason.len() > MAX_REASON {
-        return Err(Error::new(ProblemType::InvalidField, format!("reason is longer than {MAX_REASON} bytes")));
+/// Fails if a reason is longer than histories show and the store keeps.
+pub(crate) fn require_short(reason: &str) -> Result<()> {
+    if reason.len() <= MAX_REASON {
+        return Ok(());
     }
+    let message = format!("is longer than {MAX_REASON} bytes");
+    Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message }]))
+}
+
+fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
     if !environment.spec.protection.typed_confirmation {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use domain::environment::{DataStore, Engine};
 use domain::view::{DataStoreView, LedgerView};
 
-use crate::{Caller, Control, Error, Result, permission};
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 impl Control {
     /// The data stores of an environment.
@@ -18,17 +18,20 @@ impl Control {
         Ok(stored.spec.data_stores.iter().map(view).collect())
     }
 
-    /// Our ledger of a data store beside the target's own.
+    /// Our ledger of a data store, a page of its rows, beside the target's own.
     pub async fn get_ledger(
         &self,
         caller: &Caller,
         application: &str,
         environment: &str,
         store: &str,
+        page: PageRequest,
     ) -> Result<LedgerView> {
         caller.require(permission::READ)?;
+        let cursor = page.cursor()?;
         let stored = self.environment(application, environment).await?;
         let data_store = stored.spec.data_store(store).ok_or_else(|| Error::not_found("data store", store))?;
+        let rows = self.database().ledger(stored.id, store, &cursor).await?;
         let (applied, unreachable) = match data_store.engine {
             Engine::Redis => (Vec::new(), None),
             Engine::MariaDb | Engine::MongoDb => match self.applied(&stored, data_store).await {
@@ -40,7 +43,8 @@ impl Control {
             store: view(data_store),
             applied,
             unreachable,
-            rows: self.database().ledger(stored.id, store).await?,
+            rows: rows.items,
+            next_cursor: rows.next_cursor,
             kept: self.database().kept_data(stored.id, store).await?,
         })
     }

@@ -1,12 +1,21 @@
 //! Deployments: history, and the way forward.
 
-use domain::deployment::DeploymentKind;
+use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::plan::Plan;
 use domain::view::{DeployRequest, DeploymentView, JobView, Page};
-use store::StoredEnvironment;
+use store::{DeploymentQuery, StoredEnvironment};
 
 use crate::change::Consent;
 use crate::{Caller, Control, PageRequest, Result, permission};
+
+/// Which deployments.
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentFilter {
+    /// Only of this kind.
+    pub kind: Option<DeploymentKind>,
+    /// Only with this result.
+    pub result: Option<DeploymentResult>,
+}
 
 impl Control {
     /// The plan that a deployment would carry out; blockers stand in its findings.
@@ -45,11 +54,13 @@ impl Control {
         caller: &Caller,
         application: &str,
         environment: &str,
+        filter: DeploymentFilter,
         page: PageRequest,
     ) -> Result<Page<DeploymentView>> {
         caller.require(permission::READ)?;
         let stored = self.environment(application, environment).await?;
-        Ok(self.database().deployments(stored.id, &page.cursor()?).await?)
+        let query = DeploymentQuery { kind: filter.kind, result: filter.result };
+        Ok(self.database().deployments(stored.id, &query, &page.cursor()?).await?)
     }
 
     async fn deployment_plan(

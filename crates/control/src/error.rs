@@ -83,13 +83,22 @@ impl From<store::Error> for Error {
             }
             store::Error::Missing(what) => (ProblemType::NotFound, format!("there is no such {what}")),
             store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
+            // A net: what a caller sends is measured before it gets to the store.
+            store::Error::TooLong(what) => (ProblemType::InvalidField, format!("{what} is longer than can be stored")),
             store::Error::Conflict(why) => (ProblemType::JobState, why.clone()),
             store::Error::BadCursor => (ProblemType::InvalidQuery, error.to_string()),
             store::Error::Corrupt(_) | store::Error::Refused(_) | store::Error::OtherKeys { .. } => {
                 (ProblemType::Internal, "the control plane failed to read or write its own records".to_owned())
             }
         };
+        let fields: Box<[FieldError]> = match &error {
+            store::Error::TooLong(what) => {
+                Box::new([FieldError { field: what.clone(), message: "is longer than can be stored".into() }])
+            }
+            _ => Box::default(),
+        };
         Self {
+            fields,
             retry_after: (problem == ProblemType::Unavailable).then_some(2),
             cause: Some(Box::new(error)),
             ..Self::new(problem, detail)

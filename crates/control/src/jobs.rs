@@ -9,6 +9,7 @@ use domain::view::{CancelRequest, JobEventView, JobView, Page, ResolveRequest, S
 use store::JobQuery;
 use tokio::time::Instant;
 
+use crate::change::require_short;
 use crate::error::named;
 use crate::wake::news_of;
 use crate::{Caller, Control, Error, PageRequest, Result, permission};
@@ -84,6 +85,7 @@ impl Control {
     /// Calls the job off: between steps, and inside those that can stop.
     pub async fn cancel_job(&self, caller: &Caller, id: JobId, request: CancelRequest) -> Result<JobView> {
         caller.require(permission::JOB_CONTROL)?;
+        require_short(&request.reason)?;
         self.database().cancel(&caller.actor, id, &request.reason).await.map_err(named_job(id))?;
         self.wake().job(id);
         self.job(id).await
@@ -92,6 +94,7 @@ impl Control {
     /// Decides on a stuck job.
     pub async fn resolve_job(&self, caller: &Caller, id: JobId, request: ResolveRequest) -> Result<JobView> {
         caller.require(permission::JOB_CONTROL)?;
+        require_short(&request.reason)?;
         let event = match request.choice {
             StuckChoice::Retry => JobEvent::RetryWanted,
             StuckChoice::Unwind => JobEvent::UnwindWanted,

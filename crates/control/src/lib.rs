@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use caller::{Caller, permission};
+pub use deployments::DeploymentFilter;
 pub use error::{Error, Result};
 pub use health::Dependency;
 pub use idempotency::{IdempotencyKey, Recorded, Reservation};

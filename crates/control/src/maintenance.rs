@@ -4,7 +4,7 @@ use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::problem::ProblemType;
 use domain::view::{JobView, MaintenanceRequest};
 
-use crate::change::Consent;
+use crate::change::{Consent, require_short};
 use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
@@ -33,6 +33,7 @@ impl Control {
         reason: &str,
     ) -> Result<JobView> {
         caller.require(permission::MAINTENANCE)?;
+        require_short(reason)?;
         let stored = self.environment(application, environment).await?;
         let Some(current) = self.require_current(&stored, None).await? else {
             let detail = format!("nothing has been deployed to '{application}/{environment}' yet");

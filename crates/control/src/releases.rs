@@ -174,6 +174,7 @@ fn view(release: &StoredRelease) -> ReleaseView {
         notes_zh: release.notes_zh.clone(),
         git: release.git.clone(),
         images: release.images.clone(),
+        image_digests: release.image_digests.clone(),
         heads: heads.collect(),
         irreversible: irreversible.collect(),
     }

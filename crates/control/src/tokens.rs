@@ -2,12 +2,13 @@
 
 use domain::environment::FieldError;
 use domain::ids::TokenId;
+use domain::limits::is_storable_time;
 use domain::problem::ProblemType;
-use domain::view::{MintedToken, NewToken, TokenView};
+use domain::view::{MintedToken, NewToken, Page, TokenView};
 use sha2::{Digest, Sha256};
 
 use crate::error::named;
-use crate::{Caller, Control, Error, Result, permission};
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 const PREFIX: &str = "bko_";
 const SECRET_BYTES: usize = 32;
@@ -38,11 +39,15 @@ impl Control {
     pub async fn create_token(&self, caller: &Caller, new: NewToken) -> Result<MintedToken> {
         caller.require(permission::TOKEN_EDIT)?;
         let mut errors = Vec::new();
-        if new.name.trim().is_empty() || new.name.len() > MAX_NAME {
-            errors.push(FieldError { field: "name".into(), message: format!("must have 1 to {MAX_NAME} bytes") });
+        if new.name.trim().is_empty() || new.name.chars().count() > MAX_NAME {
+            errors.push(FieldError { field: "name".into(), message: format!("must have 1 to {MAX_NAME} characters") });
         }
         if new.permissions.is_empty() {
             errors.push(FieldError { field: "permissions".into(), message: "needs at least one".into() });
+        }
+        if new.expires_at.is_some_and(|at| !is_storable_time(at)) {
+            let message = "must be in the years 1000 to 9999".into();
+            errors.push(FieldError { field: "expires_at".into(), message });
         }
         for (index, wanted) in new.permissions.iter().enumerate() {
             if wanted != permission::ALL && !permission::EACH.contains(&wanted.as_str()) {
@@ -75,10 +80,10 @@ impl Control {
         self.mint("admin command", &admin()).await
     }
 
-    /// Tokens that are not revoked.
-    pub async fn list_tokens(&self, caller: &Caller) -> Result<Vec<TokenView>> {
+    /// Tokens that are not revoked, oldest first.
+    pub async fn list_tokens(&self, caller: &Caller, page: PageRequest) -> Result<Page<TokenView>> {
         caller.require(permission::TOKEN_EDIT)?;
-        Ok(self.database().tokens().await?)
+        Ok(self.database().tokens(&page.cursor()?).await?)
     }
 
     /// Revokes a token at once.

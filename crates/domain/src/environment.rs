@@ -281,6 +281,9 @@ impl EnvironmentSpec {
             if !(host.docker.starts_with("unix://") || host.docker.starts_with("tcp://")) {
                 wrong(format!("hosts[{index}].docker"), "must begin with unix:// or tcp://");
             }
+            if host.docker.chars().count() > MAX_ADDRESS {
+                wrong(format!("hosts[{index}].docker"), "is longer than 255 characters");
+            }
             if self.hosts[..index].iter().any(|other| other.name == host.name) {
                 wrong(format!("hosts[{index}].name"), "is used twice");
             }
@@ -355,6 +358,9 @@ impl EnvironmentSpec {
         errors
     }
 }
+
+/// Ports are reserved under a host's address, which is a key of the store.
+const MAX_ADDRESS: usize = 255;
 
 const NAME_RULE: &str = "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit";
 

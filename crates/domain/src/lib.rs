@@ -10,6 +10,7 @@ pub mod finding;
 pub mod ids;
 pub mod job;
 pub mod ledger;
+pub mod limits;
 pub mod plan;
 pub mod problem;
 pub mod release;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::Version;
 use crate::environment::{Engine, EnvValue, FieldError, is_name};
+use crate::limits::{MAX_TEXT, is_storable_time};
 
 /// A release as registered in one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +31,11 @@ pub struct ReleaseSpec {
     pub git: GitRefs,
     /// Image reference by service.
     pub images: BTreeMap<String, String>,
+    /// Digest of the image by service, `sha256:` and 64 hexadecimal digits: the one that the registry told when the image
+    /// was pushed, or the image's id. A host on which the reference names another image is a blocker.
+    // Left out where there is none: a registration from before there were digests keeps its hash, and stays the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub image_digests: BTreeMap<String, String>,
     /// Schema by data store.
     #[serde(default)]
     pub schema: BTreeMap<String, ReleaseSchema>,
@@ -115,12 +121,21 @@ pub fn script_sha256(script: &str) -> String {
 }
 
 const MAX_MIGRATION_VERSION: usize = 64;
+const MAX_MIGRATION_NAME: usize = 255;
 
 impl ReleaseSpec {
     /// Everything that is wrong with the registration, all at once.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut wrong = |field: String, message: String| errors.push(FieldError { field, message });
+        for (field, text) in [("notes", &self.notes), ("notes_zh", &self.notes_zh)] {
+            if text.len() > MAX_TEXT {
+                wrong(field.into(), format!("is longer than {MAX_TEXT} bytes"));
+            }
+        }
+        if self.released_at.is_some_and(|at| !is_storable_time(at)) {
+            wrong("released_at".into(), "must be in the years 1000 to 9999".into());
+        }
         if self.images.is_empty() {
             wrong("images".into(), "needs an image for at least one service".into());
         }
@@ -132,7 +147,18 @@ impl ReleaseSpec {
                 wrong(format!("images.{service}"), "must be an image reference of 1 to 255 characters".into());
             }
         }
+        for (service, digest) in &self.image_digests {
+            if !self.images.contains_key(service) {
+                wrong(format!("image_digests.{service}"), "names a service that has no image".into());
+            }
+            if !is_digest(digest) {
+                wrong(format!("image_digests.{service}"), "must be sha256: and 64 of 0-9 and a-f".into());
+            }
+        }
         for (store, schema) in &self.schema {
+            if !is_name(store) {
+                wrong(format!("schema.{store}"), "is not the name of a data store".into());
+            }
             for (index, migration) in schema.migrations.iter().enumerate() {
                 let at = format!("schema.{store}.migrations[{index}]");
                 let version_ok = !migration.version.is_empty()
@@ -146,6 +172,9 @@ impl ReleaseSpec {
                 }
                 if index > 0 && schema.migrations[index - 1].version >= migration.version {
                     wrong(format!("{at}.version"), "is not greater than the one before it".into());
+                }
+                if migration.name.chars().count() > MAX_MIGRATION_NAME {
+                    wrong(format!("{at}.name"), format!("is longer than {MAX_MIGRATION_NAME} characters"));
                 }
                 if migration.up.trim().is_empty() {
                     wrong(format!("{at}.up"), "is empty".into());
@@ -164,6 +193,12 @@ impl ReleaseSpec {
     }
 }
 
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|digits| {
+        digits.len() == 64 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,5 +210,44 @@ mod tests {
         assert!(!range.admits(Some("20250110001")));
         assert!(!range.admits(None));
         assert!(SchemaRange::default().admits(None));
+    }
+
+    fn spec(changes: &serde_json::Value) -> ReleaseSpec {
+        let mut spec = serde_json::json!({ "version": "v1.0.0", "images": { "web": "web:1" } });
+        spec.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn wrong(changes: &serde_json::Value) -> Vec<String> {
+        spec(changes).validate().into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn a_digest_belongs_to_a_service_that_has_an_image() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let digests = |service: &str, digest: &str| serde_json::json!({ "image_digests": { service: digest } });
+        assert_eq!(wrong(&digests("web", &digest)), [""; 0]);
+        assert_eq!(wrong(&digests("api", &digest)), ["image_digests.api"]);
+        for none in ["", "sha256:", &digest[..70], &digest.to_uppercase(), &digest[7..], &format!("{digest}0")] {
+            assert_eq!(wrong(&digests("web", none)), ["image_digests.web"], "{none}");
+        }
+    }
+
+    #[test]
+    fn a_registration_without_digests_is_written_as_it_was_before_there_were_any() {
+        assert_eq!(serde_json::to_value(spec(&serde_json::json!({}))).unwrap().get("image_digests"), None);
+    }
+
+    #[test]
+    fn texts_are_as_long_as_they_can_be_stored() {
+        let migrations = |name: String| {
+            serde_json::json!({ "schema": { "main": {
+                "engine": "mariadb", "migrations": [{ "version": "1", "name": name, "up": "SELECT 1" }],
+            } } })
+        };
+        assert_eq!(wrong(&migrations("名".repeat(255))), [""; 0], "characters count, not bytes");
+        assert_eq!(wrong(&migrations("n".repeat(256))), ["schema.main.migrations[0].name"]);
+        assert_eq!(wrong(&serde_json::json!({ "notes": "n".repeat(MAX_TEXT) })), [""; 0]);
+        assert_eq!(wrong(&serde_json::json!({ "notes_zh": "名".repeat(MAX_TEXT / 3 + 1) })), ["notes_zh"]);
     }
 }

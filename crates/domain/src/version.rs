@@ -52,7 +52,10 @@ pub struct InvalidVersion {
     reason: String,
 }
 
+/// With the leading `v`, as it is shown and stored.
 const MAX_LENGTH: usize = 64;
+/// Every number of a pre-release part is padded in the sort key; the store keeps keys of this length.
+const MAX_SORT_KEY: usize = 255;
 
 impl Version {
     /// The series that the version belongs to, e.g. `v0.8.x`.
@@ -112,11 +115,15 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = |reason: String| InvalidVersion { text: text.chars().take(MAX_LENGTH).collect(), reason };
-        if text.len() > MAX_LENGTH {
-            return Err(invalid(format!("longer than {MAX_LENGTH} characters")));
-        }
         let bare = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        semver::Version::parse(bare).map(Self).map_err(|error| invalid(error.to_string()))
+        if bare.len() >= MAX_LENGTH {
+            return Err(invalid(format!("longer than {MAX_LENGTH} characters with its v")));
+        }
+        let version = semver::Version::parse(bare).map(Self).map_err(|error| invalid(error.to_string()))?;
+        if version.sort_key().len() > MAX_SORT_KEY {
+            return Err(invalid("its pre-release part has too many numbers".to_owned()));
+        }
+        Ok(version)
     }
 }
 
@@ -160,6 +167,16 @@ mod tests {
     fn error_names_the_text_and_an_example() {
         let error = "v1.2".parse::<Version>().unwrap_err().to_string();
         assert!(error.contains("'v1.2'") && error.contains("v1.2.3"), "{error}");
+    }
+
+    #[test]
+    fn what_is_a_version_can_be_stored() {
+        let longest = format!("1.2.3-{}", "x".repeat(57));
+        assert_eq!(version(&longest).to_string().len(), MAX_LENGTH);
+        assert!(format!("{longest}x").parse::<Version>().is_err(), "also where no v was written");
+        let numbers = |count: usize| format!("1.2.3-{}", vec!["1"; count].join("."));
+        assert!(version(&numbers(8)).sort_key().len() <= MAX_SORT_KEY);
+        assert!(numbers(9).parse::<Version>().is_err());
     }
 
     fn any_version() -> impl Strategy<Value = Version> {

@@ -32,6 +32,15 @@ pub struct NewJob<'a> {
     pub reason: &'a str,
 }
 
+/// Which deployments.
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentQuery {
+    /// Only of this kind.
+    pub kind: Option<DeploymentKind>,
+    /// Only with this result.
+    pub result: Option<DeploymentResult>,
+}
+
 /// How accepting a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueue {
@@ -112,14 +121,23 @@ impl Database {
     }
 
     /// Deployments of an environment, newest first.
-    pub async fn deployments(&self, environment: EnvironmentId, cursor: &Cursor) -> Result<Page<DeploymentView>> {
+    pub async fn deployments(
+        &self,
+        environment: EnvironmentId,
+        query: &DeploymentQuery,
+        cursor: &Cursor,
+    ) -> Result<Page<DeploymentView>> {
         let rows = sqlx::query(
-            "SELECT d.id, d.kind, d.result, d.actor, d.reason, d.job_id, d.started_at, d.ended_at, \
+            "SELECT d.id, d.from_deployment_id, d.kind, d.result, d.actor, d.reason, d.job_id, d.started_at, d.ended_at, \
              j.from_version, j.to_version FROM deployments d JOIN jobs j ON j.id = d.job_id \
-             WHERE d.environment_id = ? AND d.id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) \
+             WHERE d.environment_id = ? AND (? IS NULL OR d.kind = ?) AND (? IS NULL OR d.result = ?) AND d.id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) \
              ORDER BY d.id DESC LIMIT ?",
         )
         .bind(environment.0)
+        .bind(query.kind.map(DeploymentKind::as_str))
+        .bind(query.kind.map(DeploymentKind::as_str))
+        .bind(query.result.map(DeploymentResult::as_str))
+        .bind(query.result.map(DeploymentResult::as_str))
         .bind(cursor.after_id()?)
         .bind(cursor.fetch())
         .fetch_all(self.pool())
@@ -225,6 +243,7 @@ fn view(row: &MySqlRow) -> Result<DeploymentView> {
         id: DeploymentId(row.try_get("id")?),
         kind: word(row, "kind", DeploymentKind::from_word)?,
         from: version_or_none(row, "from_version")?,
+        from_deployment: row.try_get::<Option<_>, _>("from_deployment_id")?.map(DeploymentId),
         to: version(row, "to_version")?,
         actor: row.try_get("actor")?,
         reason: row.try_get("reason")?,

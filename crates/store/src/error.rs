@@ -9,6 +9,9 @@ pub enum Error {
     /// A unique key is taken; the text is the constraint's name.
     #[error("'{0}' is taken")]
     Taken(String),
+    /// A text is longer than its column; the text is the column's name.
+    #[error("'{0}' is too long")]
+    TooLong(String),
     /// There is no such row.
     #[error("there is no such {0}")]
     Missing(&'static str),
@@ -42,6 +45,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 const DUPLICATE_KEY: u16 = 1062;
+const DATA_TOO_LONG: u16 = 1406;
 /// What passes by itself, or with the server that is in its place next.
 const PASSING: [u16; 16] = [
     1020, // row changed since it was read (a server with snapshot isolation)
@@ -69,6 +73,7 @@ impl From<sqlx::Error> for Error {
         {
             return match mysql.number() {
                 DUPLICATE_KEY => Self::Taken(constraint(mysql.message())),
+                DATA_TOO_LONG => Self::TooLong(column(mysql.message())),
                 number if PASSING.contains(&number) => Self::Unavailable(error),
                 _ => Self::Refused(error),
             };
@@ -98,6 +103,11 @@ impl From<serde_json::Error> for Error {
 /// The key's name in "Duplicate entry 'x' for key 'name'".
 fn constraint(message: &str) -> String {
     message.rsplit('\'').nth(1).unwrap_or(message).to_owned()
+}
+
+/// The column's name in "Data too long for column 'name' at row 1".
+fn column(message: &str) -> String {
+    message.split('\'').nth(1).unwrap_or(message).to_owned()
 }
 
 impl Error {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use domain::ids::{EnvironmentId, JobId, MigrationId, PreservationId, ReleaseId};
 use domain::ledger::Direction;
-use domain::view::{KeptView, LedgerRowView};
+use domain::view::{KeptView, LedgerRowView, Page};
 use saga::Keeper;
 use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 use uuid::Uuid;
 
 use crate::database::Database;
 use crate::error::Result;
+use crate::page::Cursor;
 use crate::rows::{json as json_column, time, word};
 
 /// What our ledger and the events of jobs say of a data store's schema.
@@ -129,30 +131,41 @@ impl Database {
         Ok(SchemaRecord { applied, left_as: Some(left_as) })
     }
 
-    /// Our ledger of a data store, newest first, at most 500 rows.
-    pub async fn ledger(&self, environment: EnvironmentId, store: &str) -> Result<Vec<LedgerRowView>> {
+    /// Our ledger of a data store, newest first.
+    pub async fn ledger(
+        &self,
+        environment: EnvironmentId,
+        store: &str,
+        cursor: &Cursor,
+    ) -> Result<Page<LedgerRowView>> {
         let rows = sqlx::query(
-            "SELECT l.version, l.name, l.direction, l.script_sha256, l.job_id, j.actor, l.at FROM ledger l \
-             JOIN jobs j ON j.id = l.job_id WHERE l.environment_id = ? AND l.store = ? ORDER BY l.id DESC LIMIT 500",
+            "SELECT l.id, l.version, l.name, l.direction, l.script_sha256, l.job_id, j.actor, l.at FROM ledger l \
+             JOIN jobs j ON j.id = l.job_id WHERE l.environment_id = ? AND l.store = ? \
+             AND l.id < COALESCE(?, 18446744073709551615) ORDER BY l.id DESC LIMIT ?",
         )
         .bind(environment.0)
         .bind(store)
+        .bind(cursor.after_number()?)
+        .bind(cursor.fetch())
         .fetch_all(self.pool())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(LedgerRowView {
-                    version: row.try_get("version")?,
-                    name: row.try_get("name")?,
-                    direction: word(row, "direction", Direction::from_word)?,
-                    script_sha256: row.try_get("script_sha256")?,
-                    job: JobId(row.try_get("job_id")?),
-                    actor: row.try_get("actor")?,
-                    at: time(row, "at")?,
-                })
-            })
-            .collect()
+        let numbered = rows.iter().map(|row| Ok((row.try_get("id")?, ledger_row(row)?)));
+        let page = cursor.page(numbered.collect::<Result<Vec<(u64, _)>>>()?, |(id, _)| id.to_string());
+        let items = page.items.into_iter().map(|(_, row)| row).collect();
+        Ok(Page { items, next_cursor: page.next_cursor })
     }
+}
+
+fn ledger_row(row: &MySqlRow) -> Result<LedgerRowView> {
+    Ok(LedgerRowView {
+        version: row.try_get("version")?,
+        name: row.try_get("name")?,
+        direction: word(row, "direction", Direction::from_word)?,
+        script_sha256: row.try_get("script_sha256")?,
+        job: JobId(row.try_get("job_id")?),
+        actor: row.try_get("actor")?,
+        at: time(row, "at")?,
+    })
 }
 
 fn place(keeper: &Keeper) -> String {

@@ -16,6 +16,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, sql: include_str!("../../../migrations/0002_key_fingerprints.sql") },
     Migration { version: 3, sql: include_str!("../../../migrations/0003_idempotency_jobs.sql") },
     Migration { version: 4, sql: include_str!("../../../migrations/0004_no_worker_index.sql") },
+    Migration { version: 5, sql: include_str!("../../../migrations/0005_beaten_at.sql") },
+    Migration { version: 6, sql: include_str!("../../../migrations/0006_image_digests.sql") },
 ];
 
 /// Together with the database's name: locks belong to the whole server.

@@ -39,6 +39,12 @@ impl Cursor {
         self.after.as_deref().map(|text| uuid::Uuid::parse_str(text).map_err(bad)).transpose()
     }
 
+    /// The key as a number, for lists ordered by one.
+    pub(crate) fn after_number(&self) -> Result<Option<u64>> {
+        let bad = |_| Error::BadCursor;
+        self.after.as_deref().map(|text| text.parse().map_err(bad)).transpose()
+    }
+
     pub(crate) fn page<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
         let limit = self.limit as usize;
         let more = items.len() > limit;

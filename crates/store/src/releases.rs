@@ -59,6 +59,8 @@ pub struct StoredRelease {
     pub git: GitRefs,
     /// Image reference by service.
     pub images: BTreeMap<String, String>,
+    /// Digest of the image by service, where CI registered one.
+    pub image_digests: BTreeMap<String, String>,
     /// Schema by data store.
     pub schema: BTreeMap<String, StoredSchema>,
     /// Configuration by environment and service, secrets sealed.
@@ -116,8 +118,8 @@ pub struct ReleaseQuery {
     pub search: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT id, version, sort_key, notes, notes_zh, git, images, schema_refs, config, config_sha256, \
-     requires, released_at, registered_at FROM releases";
+const COLUMNS: &str = "SELECT id, version, sort_key, notes, notes_zh, git, images, image_digests, schema_refs, config, \
+     config_sha256, requires, released_at, registered_at FROM releases";
 
 impl Database {
     /// Registers a release with its migrations, in one transaction.
@@ -160,7 +162,9 @@ impl Database {
             actor,
             action: "release.register",
             subject: format!("{application}/{}", new.spec.version),
-            detail: json!({ "images": new.spec.images, "git": new.spec.git }),
+            detail: json!({
+                "images": new.spec.images, "image_digests": new.spec.image_digests, "git": new.spec.git,
+            }),
         };
         audit::append(&mut tx, self.keys(), &entry).await?;
         tx.commit().await?;
@@ -291,8 +295,8 @@ async fn insert(
     let spec = &new.spec;
     sqlx::query(
         "INSERT INTO releases (id, application_id, version, sort_key, series, kind, notes, notes_zh, git, images, \
-         schema_refs, config, config_sha256, requires, content_sha256, released_at, registered_at, registered_by) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, COALESCE(?, UTC_TIMESTAMP(6)), UTC_TIMESTAMP(6), ?)",
+         image_digests, schema_refs, config, config_sha256, requires, content_sha256, released_at, registered_at, registered_by) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, COALESCE(?, UTC_TIMESTAMP(6)), UTC_TIMESTAMP(6), ?)",
     )
     .bind(new.id.0)
     .bind(application.0)
@@ -304,6 +308,7 @@ async fn insert(
     .bind(&spec.notes_zh)
     .bind(to_json(&spec.git)?)
     .bind(to_json(&spec.images)?)
+    .bind(to_json(&spec.image_digests)?)
     .bind(to_json(schema)?)
     .bind(to_json(&spec.config)?)
     .bind(to_json(&new.config_sha256)?)
@@ -328,6 +333,7 @@ fn stored(row: &MySqlRow) -> Result<StoredRelease> {
         notes_zh: row.try_get("notes_zh")?,
         git: json_column(row, "git")?,
         images: json_column(row, "images")?,
+        image_digests: json_column(row, "image_digests")?,
         schema: json_column(row, "schema_refs")?,
         config: json_column(row, "config")?,
         config_sha256: json_column(row, "config_sha256")?,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::TokenId;
-use domain::view::{NewToken, TokenView};
+use domain::view::{NewToken, Page, TokenView};
 use serde_json::json;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
@@ -10,6 +10,7 @@ use sqlx::mysql::MySqlRow;
 use crate::audit::{self, AuditEntry};
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::page::Cursor;
 use crate::rows::{json as json_column, time, time_or_none, to_json};
 
 /// A token that may be used now.
@@ -95,14 +96,17 @@ impl Database {
     }
 
     /// Tokens that are not revoked, oldest first.
-    pub async fn tokens(&self) -> Result<Vec<TokenView>> {
+    pub async fn tokens(&self, cursor: &Cursor) -> Result<Page<TokenView>> {
         let rows = sqlx::query(
             "SELECT id, name, prefix, permissions, created_at, expires_at, last_used_at FROM tokens \
-             WHERE revoked_at IS NULL ORDER BY id LIMIT 1000",
+             WHERE revoked_at IS NULL AND id > COALESCE(?, 0x00000000000000000000000000000000) ORDER BY id LIMIT ?",
         )
+        .bind(cursor.after_id()?)
+        .bind(cursor.fetch())
         .fetch_all(self.pool())
         .await?;
-        rows.iter().map(view).collect()
+        let items = rows.iter().map(view).collect::<Result<Vec<_>>>()?;
+        Ok(cursor.page(items, |item| item.id.to_string()))
     }
 
     /// Whether any token was ever made.

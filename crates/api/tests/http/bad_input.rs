@@ -2,11 +2,12 @@
 
 use domain::problem::ProblemType;
 use reqwest::{Method, RequestBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::service::{PLACE, Service, answer};
 
 const APPLICATIONS: &str = "/api/v1/applications";
+const ENVIRONMENTS: &str = "/api/v1/applications/shop/environments";
 const RELEASES: &str = "/api/v1/applications/shop/releases";
 
 fn raw(request: RequestBuilder, body: impl Into<reqwest::Body>) -> RequestBuilder {
@@ -71,6 +72,8 @@ async fn every_refusal_has_its_type_and_the_next_command_and_changes_nothing() {
         ("target that is no version", rollback(json!({ "target": "yesterday" })), 422, "invalid-version"),
         ("release that is no version", release("1.2"), 422, "invalid-version"),
         ("name", post(APPLICATIONS).json(&json!({ "name": "Not A Name" })), 422, "invalid-field"),
+        ("kind of deployment", get(&format!("{PLACE}/deployments?kind=sideways")), 400, "invalid-query"),
+        ("cursor of tokens", get("/api/v1/tokens?cursor=abc"), 400, "invalid-query"),
     ] {
         let answer = answer(request).await;
         assert_eq!(answer.problem(), (status, slug), "{what}: {}", answer.body);
@@ -81,6 +84,103 @@ async fn every_refusal_has_its_type_and_the_next_command_and_changes_nothing() {
         assert_eq!(error["instance"], format!("urn:request:{}", answer.header("x-request-id")), "{what}");
     }
     assert_eq!(service.state().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_stored_is_refused_by_the_name_of_its_field_and_changes_nothing() {
+    let service = Service::start().await;
+    service.furnish().await;
+    service.deploy().await;
+    let jobs = service.get("/api/v1/jobs").await;
+    let job = jobs.body["data"]["items"][0]["id"].as_str().unwrap();
+    let before = service.state().await;
+    let (prose, name, reason) = ("x".repeat(65_536), "x".repeat(256), "x".repeat(2_001));
+    let send = |method, path: &str, body: Value| service.request(method, path).json(&body);
+    let post = |path: &str, body: Value| send(Method::POST, path, body);
+    let release = |field: &str, value: Value| {
+        let mut spec = json!({ "version": "v2.0.0", "images": { "web": "web:1" } });
+        spec[field] = value;
+        post(RELEASES, spec)
+    };
+    let schema = |store: &str, name: &str| {
+        let migration = json!({ "version": "1", "name": name, "up": "SELECT 1" });
+        release("schema", json!({ store: { "engine": "mariadb", "migrations": [migration] } }))
+    };
+    let version = |version: &str| post(RELEASES, json!({ "version": version, "images": { "web": "web:1" } }));
+    let settings = json!({ "hosts": [{ "name": "local", "docker": format!("unix:///{name}") }] });
+    let token = |name: &str, ends: &str| {
+        post("/api/v1/tokens", json!({ "name": name, "permissions": ["read"], "expires_at": ends }))
+    };
+    let with_reason = json!({ "reason": reason });
+    let resolution = json!({ "choice": "retry", "reason": reason });
+    let rollback = json!({ "target": "v1.0.0", "reason": reason });
+    let deployment = json!({ "version": "v1.1.0", "reason": reason });
+    let ends = "2100-01-01T00:00:00Z";
+    for (field, request) in [
+        ("notes", release("notes", json!(prose))),
+        ("notes_zh", release("notes_zh", json!(prose))),
+        ("released_at", release("released_at", json!("+10000-01-01T00:00:00Z"))),
+        ("schema.main.migrations[0].name", schema("main", &name)),
+        ("schema.Main", schema("Main", "first")),
+        (format!("schema.{}", &name[..64]).as_str(), schema(&name[..64], "first")),
+        ("images.web", release("images", json!({ "web": name }))),
+        ("image_digests.web", release("image_digests", json!({ "web": "sha256:abc" }))),
+        ("image_digests.api", release("image_digests", json!({ "api": format!("sha256:{}", "0".repeat(64)) }))),
+        ("", version(&format!("1.2.3-{}", "x".repeat(58)))),
+        ("", version(&format!("1.2.3-{}", ["1"; 9].join(".")))),
+        ("description", post(APPLICATIONS, json!({ "name": "another", "description": prose }))),
+        ("hosts[0].docker", send(Method::PUT, PLACE, settings.clone())),
+        ("hosts[0].docker", post(ENVIRONMENTS, json!({ "name": "staging", "spec": settings }))),
+        ("reason", send(Method::PUT, &format!("{PLACE}/maintenance"), with_reason.clone())),
+        ("reason", post(&format!("/api/v1/jobs/{job}/cancel"), with_reason)),
+        ("reason", post(&format!("/api/v1/jobs/{job}/resolve"), resolution)),
+        ("reason", post(&format!("{PLACE}/rollbacks"), rollback)),
+        ("reason", post(&format!("{PLACE}/deployments"), deployment)),
+        ("name", token(&name[..101], ends)),
+        ("expires_at", token("ci", "+10000-01-01T00:00:00Z")),
+    ] {
+        let answer = answer(request).await;
+        let expected = if field.is_empty() { "invalid-version" } else { "invalid-field" };
+        assert_eq!(answer.problem(), (422, expected), "{field}: {}", answer.body);
+        let error = &answer.body["error"];
+        assert!(!error["hint"].as_str().unwrap_or_default().is_empty(), "{field}: {error}");
+        if !field.is_empty() {
+            assert_eq!(error["fields"][0]["field"], field, "{error}");
+            assert_eq!(error["fields"].as_array().unwrap().len(), 1, "{error}");
+        }
+        assert_eq!(service.state().await, before, "{field}");
+    }
+    // As long as they may be, the same texts are taken.
+    let longest = token(&"名".repeat(100), ends);
+    assert_eq!(answer(longest).await.status, 201);
+    assert_eq!(answer(release("notes", json!("x".repeat(65_535)))).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_of_a_host_that_another_environment_has_is_refused_with_its_address() {
+    let service = Service::start().await;
+    service.furnish().await;
+    let settings = |port: u16| {
+        json!({
+            "hosts": [{ "name": "local", "docker": "unix:///run/docker.sock" }],
+            "services": [{ "name": "web", "hosts": ["local"], "container": "shop", "port": port }],
+        })
+    };
+    let put = answer(service.request(Method::PUT, PLACE).json(&settings(8080))).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let staging = json!({ "name": "staging", "spec": settings(8081) });
+    assert_eq!(service.post(ENVIRONMENTS, &staging).await.status, 201);
+    let before = service.state().await;
+    let third = json!({ "name": "third", "spec": settings(8080) });
+    let edit = service.request(Method::PUT, &format!("{ENVIRONMENTS}/staging")).json(&settings(8080));
+    for refused in [service.post(ENVIRONMENTS, &third).await, answer(edit).await] {
+        assert_eq!(refused.problem(), (409, "port-reserved"), "{}", refused.body);
+        let error = &refused.body["error"];
+        assert!(!error["hint"].as_str().unwrap().is_empty(), "{error}");
+        let detail = error["detail"].as_str().unwrap();
+        assert!(detail.contains("port 8080") && detail.contains("unix:///run/docker.sock"), "{detail}");
+        assert_eq!(service.state().await, before);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,8 +28,10 @@ pub struct LedgerView {
     pub applied: Vec<String>,
     /// Why the target's ledger could not be read, if so.
     pub unreachable: Option<String>,
-    /// Our rows, newest first. None is ever deleted.
+    /// Our rows, newest first, a page of them. None is ever deleted.
     pub rows: Vec<LedgerRowView>,
+    /// Pass it as `cursor` for the next page of rows; absent on the last.
+    pub next_cursor: Option<String>,
     /// Data put aside and not yet brought back or dropped.
     pub kept: Vec<KeptView>,
 }

@@ -98,6 +98,9 @@ pub struct ReleaseView {
     pub git: GitRefs,
     /// Image reference by service.
     pub images: BTreeMap<String, String>,
+    /// Digest of the image by service, where CI registered one.
+    #[serde(default)]
+    pub image_digests: BTreeMap<String, String>,
     /// Newest migration by data store.
     pub heads: BTreeMap<String, String>,
     /// Migrations that have no down script, as `store/version`: rolling back beyond them is impossible.
@@ -127,6 +130,8 @@ pub struct DeploymentView {
     pub kind: DeploymentKind,
     /// The version that ran before.
     pub from: Option<Version>,
+    /// The deployment that had put it there: what a rollback came from.
+    pub from_deployment: Option<DeploymentId>,
     /// The version that was to run.
     pub to: Version,
     /// Who asked.

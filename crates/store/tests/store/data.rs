@@ -4,7 +4,7 @@ use domain::ids::{MigrationId, PreservationId};
 use domain::ledger::Direction;
 use saga::{Keeper, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
 
-use crate::support::{ACTOR, Shop};
+use crate::support::{ACTOR, Shop, cursor};
 
 fn key(undo: bool, index: u32) -> StatementKey {
     StatementKey { undo, migration: "001".into(), direction: Direction::Down, index, sha256: "a".repeat(64) }
@@ -75,18 +75,38 @@ async fn a_ledger_record_counts_once_for_a_step() {
     }
     shop.database.record_ledger(&held, 0, &record(Direction::Up, "first up")).await.unwrap();
     shop.database.record_ledger(&held, 1, &record(Direction::Up, "second up")).await.unwrap();
-    let rows = shop.database.ledger(shop.environment, "main").await.unwrap();
+    let rows = shop.database.ledger(shop.environment, "main", &cursor(None, 10)).await.unwrap().items;
     assert_eq!(
         rows.iter().map(|row| row.direction).collect::<Vec<_>>(),
         [Direction::Up, Direction::Up, Direction::Down]
     );
     assert_eq!((rows[0].job, rows[0].actor.as_str(), rows[0].name.as_str()), (held.job, ACTOR, "first"));
-    assert_eq!(shop.database.ledger(shop.environment, "content").await.unwrap(), []);
+    let other = shop.database.ledger(shop.environment, "content", &cursor(None, 10)).await.unwrap();
+    assert_eq!((other.items, other.next_cursor), (vec![], None));
     let up = shop.database.applied_up(&held, "main", "001").await.unwrap().unwrap();
     assert_eq!(up.fingerprint_before, "second up");
     assert_eq!(up.script_sha256, record(Direction::Up, "").script_sha256);
     assert_eq!(shop.database.applied_up(&held, "main", "002").await.unwrap(), None);
     shop.assert_gapless(held.job).await;
+}
+
+#[tokio::test]
+async fn the_ledger_is_walked_to_its_end_newest_first_while_rows_are_added() {
+    let shop = Shop::open().await;
+    let held = shop.claimed().await;
+    for version in ["001", "002", "003", "004", "005"] {
+        let record = LedgerRecord { version: version.into(), ..record(Direction::Up, "x") };
+        shop.database.record_ledger(&held, 0, &record).await.unwrap();
+    }
+    let (mut seen, mut next) = (Vec::new(), None::<String>);
+    for added in ["101", "102", "103"] {
+        let page = shop.database.ledger(shop.environment, "main", &cursor(next.as_deref(), 2)).await.unwrap();
+        seen.extend(page.items.into_iter().map(|row| row.version));
+        next = page.next_cursor;
+        let record = LedgerRecord { version: added.into(), ..record(Direction::Up, "x") };
+        shop.database.record_ledger(&held, 0, &record).await.unwrap();
+    }
+    assert_eq!((next, seen), (None, ["005", "004", "003", "002", "001"].map(str::to_owned).to_vec()));
 }
 
 #[tokio::test]

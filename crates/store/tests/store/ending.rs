@@ -1,6 +1,6 @@
 //! What hangs on the end of a job: deployment, environment, measurements.
 
-use backout_store::NewBackup;
+use backout_store::{DeploymentQuery, NewBackup};
 use chrono::Utc;
 use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::environment::Engine;
@@ -29,6 +29,7 @@ async fn rollback_steps(shop: &Shop) -> Vec<StepSpec> {
             image: "cms:v1.0.0".into(),
             image_id: "sha256:1".into(),
             config_sha256: String::new(),
+            replaces: false,
         },
         StepSpec::CheckHealth { at: web(), port: 80, path: "/health".into(), deadline_seconds: 1 },
         StepSpec::Verify { version: release.version, from_deployment: None },
@@ -53,7 +54,12 @@ async fn a_job_that_succeeded_makes_its_release_current_and_frees_the_environmen
     let held = shop.claimed().await;
     shop.finish(&held).await;
     let environment = shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
-    let deployments = shop.database.deployments(shop.environment, &cursor(None, 10)).await.unwrap().items;
+    let deployments = shop
+        .database
+        .deployments(shop.environment, &DeploymentQuery::default(), &cursor(None, 10))
+        .await
+        .unwrap()
+        .items;
     assert_eq!((environment.active_job, environment.current), (None, Some(deployments[0].id)));
     assert_eq!(deployments[0].result, DeploymentResult::Succeeded);
     assert!(deployments[0].ended_at.is_some());
@@ -80,7 +86,12 @@ async fn a_job_that_was_undone_leaves_what_ran_before() {
     let error = job.error.unwrap();
     assert_eq!((error.step, error.message.as_str(), error.hint.as_deref()), (Some(0), "no such host", Some("look")));
     assert!(job.ended_at.is_some() && job.measurements.is_some());
-    let deployments = shop.database.deployments(shop.environment, &cursor(None, 10)).await.unwrap().items;
+    let deployments = shop
+        .database
+        .deployments(shop.environment, &DeploymentQuery::default(), &cursor(None, 10))
+        .await
+        .unwrap()
+        .items;
     assert_eq!(deployments[0].result, DeploymentResult::Failed);
 }
 

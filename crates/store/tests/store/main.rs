@@ -19,6 +19,7 @@ mod queueing;
 mod releases;
 mod rescuing;
 mod resolving;
+mod restored;
 mod schema;
 mod support;
 mod together;

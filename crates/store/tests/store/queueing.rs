@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use backout_store::{Enqueue, Error};
+use backout_store::{DeploymentQuery, Enqueue, Error};
 use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::ids::{DeploymentId, EnvironmentId, JobId, WorkerId};
 use domain::job::{JobEvent, JobState};
@@ -58,7 +58,12 @@ async fn an_accepted_job_is_whole() {
         job.steps.iter().map(|step| (step.id, step.name.as_str(), step.subject.as_str(), step.state)).collect();
     assert_eq!(steps, [(0, "preflight", "", StepState::Pending), (1, "flush_cache", "cache", StepState::Pending)]);
     assert_eq!(job.plan.unwrap().steps.len(), 2);
-    let deployments = shop.database.deployments(shop.environment, &cursor(None, 10)).await.unwrap().items;
+    let deployments = shop
+        .database
+        .deployments(shop.environment, &DeploymentQuery::default(), &cursor(None, 10))
+        .await
+        .unwrap()
+        .items;
     assert_eq!((deployments[0].job, deployments[0].result), (id, DeploymentResult::Running));
     assert_eq!(deployments[0].ended_at, None);
     assert_eq!(shop.database.environment_of_job(id).await.unwrap().id, shop.environment);
@@ -202,7 +207,12 @@ async fn a_job_cancelled_in_the_queue_ends_at_once_and_frees_its_environment() {
     let job = shop.database.job_view(id).await.unwrap();
     assert!(job.ended_at.is_some());
     assert_eq!(shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap().active_job, None);
-    let deployments = shop.database.deployments(shop.environment, &cursor(None, 10)).await.unwrap().items;
+    let deployments = shop
+        .database
+        .deployments(shop.environment, &DeploymentQuery::default(), &cursor(None, 10))
+        .await
+        .unwrap()
+        .items;
     assert_eq!(deployments[0].result, DeploymentResult::Failed);
     assert!(shop.database.claim(WorkerId::generate(), 1).await.unwrap().is_empty());
     let again = shop.database.cancel(ACTOR, id, "again").await;

@@ -16,6 +16,7 @@ fn full(version: &str) -> Value {
         "notes_zh": "两步验证 🔐",
         "git": { "tag": "release/v0.8.2", "commit": "abc" },
         "images": { "web": "cms:1" },
+        "image_digests": { "web": "sha256:abc" },
         "schema": { "main": {
             "engine": "mariadb",
             "runs_on": { "min": "001" },
@@ -42,7 +43,7 @@ async fn a_release_comes_back_as_it_was_registered() {
     assert_eq!((stored.notes.as_str(), stored.notes_zh.as_str()), ("Two-factor login, 100% done_", "两步验证 🔐"));
     assert_eq!(stored.released_at.to_rfc3339(), "2025-01-10T08:00:00.123456+00:00");
     assert_eq!((stored.git.tag.as_deref(), stored.images["web"].as_str()), (Some("release/v0.8.2"), "cms:1"));
-    assert_eq!(stored.requires["mariadb"], ">=10.6");
+    assert_eq!((stored.image_digests["web"].as_str(), stored.requires["mariadb"].as_str()), ("sha256:abc", ">=10.6"));
     assert_eq!(stored.config["production"]["web"].len(), 2);
     let schema = &stored.schema["main"];
     assert_eq!(schema.runs_on.min.as_deref(), Some("001"));
@@ -74,6 +75,21 @@ async fn the_same_registration_again_is_the_same_and_another_one_is_different() 
     other["notes"] = json!("something else");
     assert_eq!(shop.register(other).await, Registered::Different);
     assert_eq!(shop.count("SELECT COUNT(*) FROM releases").await, 1);
+}
+
+#[tokio::test]
+async fn a_text_that_is_longer_than_its_column_is_refused_by_the_columns_name_and_nothing_is_kept() {
+    let shop = Shop::open().await;
+    let mut release = full("v0.8.2");
+    release["notes"] = json!("x".repeat(70_000));
+    let refused = shop.database.register_release(ACTOR, shop.application, &new_release(release)).await;
+    assert!(matches!(&refused, Err(Error::TooLong(column)) if column == "notes"), "{refused:?}");
+    let mut release = full("v0.8.2");
+    release["schema"]["main"]["migrations"][1]["name"] = json!("x".repeat(256));
+    let refused = shop.database.register_release(ACTOR, shop.application, &new_release(release)).await;
+    assert!(matches!(&refused, Err(Error::TooLong(column)) if column == "name"), "{refused:?}");
+    assert_eq!(shop.count("SELECT COUNT(*) FROM releases").await, 0);
+    assert_eq!(shop.count("SELECT COUNT(*) FROM migrations").await, 0);
 }
 
 #[tokio::test]

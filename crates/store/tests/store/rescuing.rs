@@ -1,5 +1,7 @@
 //! Leases: beats, and the taking over of what a worker left.
 
+use std::time::Duration;
+
 use domain::job::JobEvent;
 use domain::step::StepEvent;
 use saga::Journal;
@@ -23,6 +25,24 @@ async fn jobs_of_other_workers_are_seen_with_their_beat() {
 
     shop.database.end_worker(held.worker).await.unwrap();
     assert!(shop.database.held_jobs().await.unwrap()[0].ended);
+}
+
+#[tokio::test]
+async fn a_worker_lives_as_long_as_it_beats_and_has_not_said_goodbye() {
+    let shop = Shop::open().await;
+    let (one, other) = (shop.worker("here").await, shop.worker("elsewhere").await);
+    let living = || async { shop.database.living_workers(Duration::from_mins(1)).await.unwrap() };
+    assert_eq!(living().await, 2);
+    shop.execute("UPDATE workers SET beaten_at = CURRENT_TIMESTAMP(6) - INTERVAL 2 MINUTE").await;
+    assert_eq!(living().await, 0, "they are registered, and silent");
+    let mut heart = shop.database.heart().await.unwrap();
+    for worker in [one.id, other.id] {
+        heart.beat(worker).await.unwrap();
+    }
+    heart.close().await.unwrap();
+    assert_eq!(living().await, 2);
+    shop.database.end_worker(one.id).await.unwrap();
+    assert_eq!(living().await, 1);
 }
 
 #[tokio::test]

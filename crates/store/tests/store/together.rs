@@ -29,6 +29,7 @@ async fn services(shop: &Shop, version: &str) -> Vec<StepSpec> {
         image: format!("cms:{version}'\\"),
         image_id: image_id.into(),
         config_sha256: String::new(),
+        replaces: false,
     };
     vec![start("one", "sha256:1"), start("two'\\", "sha256:2")]
 }

@@ -5,7 +5,7 @@ use chrono::{TimeDelta, Utc};
 use domain::ids::TokenId;
 use domain::view::NewToken;
 
-use crate::support::{ACTOR, Shop};
+use crate::support::{ACTOR, Shop, cursor};
 
 fn new(name: &str) -> NewToken {
     NewToken { name: name.into(), permissions: vec!["rollback.request".into(), "read".into()], expires_at: None }
@@ -44,8 +44,8 @@ async fn a_revoked_token_is_neither_found_nor_listed_nor_revoked_again() {
     shop.database.insert_token(ACTOR, gone, &new("gone"), "b", &[2; 32]).await.unwrap();
     shop.database.revoke_token(ACTOR, gone).await.unwrap();
     assert!(shop.database.token_by_secret(&[2; 32]).await.unwrap().is_none());
-    let listed = shop.database.tokens().await.unwrap();
-    assert_eq!(listed.iter().map(|token| token.id).collect::<Vec<_>>(), [kept]);
+    let listed = shop.database.tokens(&cursor(None, 10)).await.unwrap();
+    assert_eq!(listed.items.iter().map(|token| token.id).collect::<Vec<_>>(), [kept]);
     assert!(matches!(shop.database.revoke_token(ACTOR, gone).await, Err(Error::Missing("token"))));
     shop.database.revoke_token(ACTOR, kept).await.unwrap();
     assert!(shop.database.has_tokens().await.unwrap(), "one was made once");

@@ -1,7 +1,7 @@
 //! `backout history`: what an environment ran, newest first.
 
 use clap::Args;
-use client::PageRequest;
+use client::{DeploymentFilter, PageRequest};
 use domain::view::DeploymentView;
 
 use crate::cli::context::Context;
@@ -22,7 +22,7 @@ impl History {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let place = context.place().await?;
         let page = PageRequest { limit: Some(self.limit), cursor: self.cursor };
-        let page = context.client.list_deployments(&place.app, &place.env, &page).await?;
+        let page = context.client.list_deployments(&place.app, &place.env, &DeploymentFilter::default(), &page).await?;
         if context.json {
             output::json(&page);
             return Ok(Exit::Done);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use client::PageRequest;
 use domain::ledger::Direction;
 use domain::view::{LedgerRowView, LedgerView};
 
@@ -10,6 +11,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::format::{NOTHING, table, time};
 use crate::cli::output;
+
+/// Rows that are asked for at once, the service's limit.
+const ROWS: u32 = 200;
 
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let place = context.place().await?;
@@ -36,9 +40,21 @@ pub(crate) async fn ledgers(context: &Context, place: &Place) -> Result<Vec<Ledg
     let stores = context.client.list_data_stores(&place.app, &place.env).await?;
     let mut ledgers = Vec::new();
     for store in stores.items.iter().filter(|store| store.engine != domain::environment::Engine::Redis) {
-        ledgers.push(context.client.get_ledger(&place.app, &place.env, &store.name).await?);
+        ledgers.push(ledger(context, place, &store.name).await?);
     }
     Ok(ledgers)
+}
+
+/// The ledger of a data store with all of our rows: how a migration stands may be written in the oldest of them.
+async fn ledger(context: &Context, place: &Place, store: &str) -> Result<LedgerView, Failure> {
+    let get = async |page: PageRequest| context.client.get_ledger(&place.app, &place.env, store, &page).await;
+    let mut ledger = get(PageRequest::first(ROWS)).await?;
+    while let Some(cursor) = ledger.next_cursor.take() {
+        let next = get(PageRequest { limit: Some(ROWS), cursor: Some(cursor) }).await?;
+        ledger.rows.extend(next.rows);
+        ledger.next_cursor = next.next_cursor;
+    }
+    Ok(ledger)
 }
 
 /// One row for each version that either side knows.

@@ -31,6 +31,8 @@ struct Manifest {
     git: GitRefs,
     images: BTreeMap<String, String>,
     #[serde(default)]
+    image_digests: BTreeMap<String, String>,
+    #[serde(default)]
     schema: BTreeMap<String, Schema>,
     #[serde(default)]
     config: BTreeMap<String, BTreeMap<String, Spanned<Config>>>,
@@ -94,6 +96,7 @@ pub(crate) fn load(path: &Path) -> Result<ReleaseSpec, FileError> {
         notes_zh: manifest.notes_zh,
         git: manifest.git,
         images: manifest.images,
+        image_digests: manifest.image_digests,
         schema,
         config,
         requires: manifest.requires,
