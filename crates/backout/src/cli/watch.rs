@@ -35,17 +35,21 @@ struct Moved<S> {
 
 /// What a step tells on its way.
 #[derive(Deserialize)]
-struct Progress {
-    what: String,
-    done: u64,
-    total: u64,
+#[serde(untagged)]
+enum Progress {
+    /// How far it is.
+    Share { what: String, done: u64, total: u64 },
+    /// What is in its way; it is tried again.
+    Trouble { retrying: String },
+    /// Settings of the old container that the new one does not have.
+    Left { not_carried: Vec<String> },
 }
 
 /// Shows the job's steps as they happen; gives the job as it rests.
 pub(crate) async fn watch(context: &Context, id: JobId) -> Result<JobView, Failure> {
     context.watching(Some(id));
     let job = context.client.get_job(id).await?;
-    let mut shown = Shown { display: Display::of(context, &job), begun: HashMap::new() };
+    let mut shown = Shown { display: Display::of(context, &job), begun: HashMap::new(), trouble: HashMap::new() };
     let mut events = context.client.job_events(id, 0);
     let mut told = None;
     loop {
@@ -138,6 +142,8 @@ fn undo(job: &JobView) -> Option<String> {
 struct Shown {
     display: Display,
     begun: HashMap<u32, DateTime<Utc>>,
+    /// What was last in a step's way.
+    trouble: HashMap<u32, String>,
 }
 
 impl Shown {
@@ -152,7 +158,7 @@ impl Shown {
             }
             ("progress", Some(step)) => {
                 if let Ok(progress) = serde_json::from_value::<Progress>(data) {
-                    self.display.progress(step, &progress.what, progress.done, progress.total);
+                    self.progress(step, progress);
                 }
             }
             ("job", _) => {
@@ -161,6 +167,23 @@ impl Shown {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn progress(&mut self, step: u32, progress: Progress) {
+        match progress {
+            Progress::Share { what, done, total } => self.display.progress(step, &what, done, total),
+            Progress::Trouble { retrying } => {
+                // Once, though it is tried every few seconds.
+                if self.trouble.insert(step, retrying.clone()).as_ref() != Some(&retrying) {
+                    self.display.news(step, "cli.step-retrying", &retrying);
+                }
+            }
+            Progress::Left { not_carried } => {
+                for setting in not_carried {
+                    self.display.news(step, "cli.step-not-carried", &setting);
+                }
+            }
         }
     }
 

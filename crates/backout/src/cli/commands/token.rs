@@ -56,7 +56,9 @@ impl Token {
             Self::List => list(context).await?,
             Self::Revoke(Revoke { id }) => {
                 context.client.revoke_token(id).await?;
-                if !context.json {
+                if context.json {
+                    output::json(&serde_json::json!({ "id": id, "revoked": true }));
+                } else {
                     output::line(&context.text("cli.token-revoked", [("id", id.to_string().as_str())]));
                 }
             }

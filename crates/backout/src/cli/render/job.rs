@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use domain::deployment::DeploymentKind;
 use domain::job::JobState;
-use domain::view::{JobView, Measurements};
+use domain::view::{JobView, Measurements, StepView};
 use i18n::{Language, job_state, text};
 
 use crate::cli::format::duration;
@@ -33,10 +33,21 @@ pub(crate) fn outcome(language: Language, job: &JobView) -> String {
             let _ = writeln!(told, "  {}", text(language, "cli.next", [("command", hint.as_str())]));
         }
     }
+    for (step, warning) in job.steps.iter().flat_map(warnings) {
+        let step = format!("{} {}", i18n::step_name(language, &step.name), step.subject);
+        let params = [("step", step.as_str()), ("news", warning)];
+        let _ = writeln!(told, "  {}", text(language, "cli.step-warning", params));
+    }
     if let Some(measured) = &job.measurements {
         told.push_str(&measurements(language, job.kind, measured));
     }
     told
+}
+
+/// What a step brought about only in part, e.g. data that was put aside and did not come back.
+fn warnings(step: &StepView) -> impl Iterator<Item = (&StepView, &str)> {
+    let warnings = step.output.as_ref().and_then(|output| output["warnings"].as_array());
+    warnings.into_iter().flatten().filter_map(move |warning| Some((step, warning.as_str()?)))
 }
 
 fn measurements(language: Language, kind: DeploymentKind, measured: &Measurements) -> String {
@@ -64,4 +75,33 @@ fn measurements(language: Language, kind: DeploymentKind, measured: &Measurement
         }
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> JobView {
+        serde_json::from_value(serde_json::json!({
+            "id": "01890a5d-ac96-774b-bcce-b302099a8057", "kind": "deploy", "application": "cms-backend",
+            "environment": "production", "deployment": "01890a5d-ac96-774b-bcce-b302099a8058", "to": "v0.8.2",
+            "state": "succeeded", "actor": "ci", "reason": "", "created_at": "2026-01-01T00:00:00Z", "last_event": 9,
+            "steps": [{
+                "id": 0, "name": "migrate_up", "subject": "main", "state": "finished", "attempts": 1,
+                "output": { "warnings": ["column users.two_factor_secret: 3 rows are gone"] },
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_success_does_not_hide_what_did_not_come_back() {
+        for (language, said) in [(Language::En, "Attention"), (Language::ZhCn, "注意")] {
+            let told = outcome(language, &job());
+            assert!(told.contains(said) && told.contains("3 rows are gone"), "{told}");
+        }
+        let mut quiet = job();
+        quiet.steps[0].output = None;
+        assert!(!outcome(Language::En, &quiet).contains("Attention"));
+    }
 }

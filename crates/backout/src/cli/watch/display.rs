@@ -110,6 +110,12 @@ impl Display {
         self.line(&format!("  … {note}"));
     }
 
+    /// Something about one step that a person should know meanwhile.
+    pub(crate) fn news(&self, step: u32, key: &str, news: &str) {
+        let text = i18n::text(self.language, key, [("step", self.label(step).as_str()), ("news", news)]);
+        self.note(&text);
+    }
+
     /// Takes away what still moves.
     pub(crate) fn finish(&mut self) {
         for (_, bar) in self.bars.drain() {
