@@ -27,5 +27,5 @@ pub use error::{Error, Problem, Result};
 pub use health::{Dependency, Readiness};
 pub use http::{Client, Settings};
 pub use jobs::JobFilter;
-pub use page::PageRequest;
+pub use page::{PageRequest, every, rest};
 pub use releases::ReleaseFilter;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use client::{Client, PageRequest};
+use client::Client;
 use domain::ids::JobId;
 use domain::view::EnvironmentView;
 use i18n::{Language, text};
@@ -11,9 +11,6 @@ use secrecy::SecretString;
 use super::args::Global;
 use super::failure::{Failure, What};
 use super::settings::Settings;
-
-/// More applications or environments than anybody chooses from by hand.
-const MANY: u32 = 200;
 
 pub(crate) struct Context {
     pub(crate) client: Client,
@@ -73,8 +70,7 @@ impl Context {
         if let Some(app) = &self.app {
             return Ok(app.clone());
         }
-        let page = self.client.list_applications(&PageRequest::first(MANY)).await?;
-        only(What::Application, page.items.into_iter().map(|application| application.name).collect())
+        only(What::Application, self.applications().await?)
     }
 
     /// The applications that were meant: the one that was named, or all.
@@ -82,8 +78,8 @@ impl Context {
         if let Some(app) = &self.app {
             return Ok(vec![app.clone()]);
         }
-        let page = self.client.list_applications(&PageRequest::first(MANY)).await?;
-        Ok(page.items.into_iter().map(|application| application.name).collect())
+        let list = client::every(async |page| self.client.list_applications(&page).await).await?;
+        Ok(list.items.into_iter().map(|application| application.name).collect())
     }
 
     /// The application and the environment that were named, or the only ones.
@@ -104,8 +100,8 @@ impl Context {
 
     /// The environments of an application, or the one that was named.
     pub(crate) async fn environments(&self, app: &str) -> Result<Vec<EnvironmentView>, Failure> {
-        let page = self.client.list_environments(app, &PageRequest::first(MANY)).await?;
-        Ok(page.items.into_iter().filter(|found| self.env.as_ref().is_none_or(|env| *env == found.name)).collect())
+        let list = client::every(async |page| self.client.list_environments(app, &page).await).await?;
+        Ok(list.items.into_iter().filter(|found| self.env.as_ref().is_none_or(|env| *env == found.name)).collect())
     }
 
     /// The application's name if one was named.

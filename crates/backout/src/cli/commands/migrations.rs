@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use client::PageRequest;
 use domain::ledger::Direction;
-use domain::view::{LedgerRowView, LedgerView};
+use domain::view::{LedgerRowView, LedgerView, Page};
 
 use crate::cli::context::{Context, Place};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::format::{NOTHING, table, time};
 use crate::cli::output;
-
-/// Rows that are asked for at once, the service's limit.
-const ROWS: u32 = 200;
 
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let place = context.place().await?;
@@ -48,12 +45,10 @@ pub(crate) async fn ledgers(context: &Context, place: &Place) -> Result<Vec<Ledg
 /// The ledger of a data store with all of our rows: how a migration stands may be written in the oldest of them.
 async fn ledger(context: &Context, place: &Place, store: &str) -> Result<LedgerView, Failure> {
     let get = async |page: PageRequest| context.client.get_ledger(&place.app, &place.env, store, &page).await;
-    let mut ledger = get(PageRequest::first(ROWS)).await?;
-    while let Some(cursor) = ledger.next_cursor.take() {
-        let next = get(PageRequest { limit: Some(ROWS), cursor: Some(cursor) }).await?;
-        ledger.rows.extend(next.rows);
-        ledger.next_cursor = next.next_cursor;
-    }
+    let mut ledger = get(PageRequest::default()).await?;
+    let first = Page { items: std::mem::take(&mut ledger.rows), next_cursor: ledger.next_cursor.take() };
+    let next = async |page| get(page).await.map(|next| Page { items: next.rows, next_cursor: next.next_cursor });
+    ledger.rows = client::rest(first, next).await?.items;
     Ok(ledger)
 }
 

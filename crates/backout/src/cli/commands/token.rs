@@ -2,18 +2,14 @@
 
 use chrono::{DateTime, Duration, Utc};
 use clap::{Args, Subcommand};
-use client::PageRequest;
 use domain::ids::TokenId;
-use domain::view::{NewToken, Page, TokenView};
+use domain::view::NewToken;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::format::{optional_time, table, time};
 use crate::cli::output;
-
-/// Items that are asked for at once, the service's limit.
-const PAGE: u32 = 200;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
@@ -67,20 +63,9 @@ impl Token {
     }
 }
 
-/// Every token: whoever revokes one has to see it.
-async fn all(context: &Context) -> Result<Page<TokenView>, Failure> {
-    let mut tokens = context.client.list_tokens(&PageRequest::first(PAGE)).await?;
-    while let Some(cursor) = tokens.next_cursor.take() {
-        let next = PageRequest { limit: Some(PAGE), cursor: Some(cursor) };
-        let next = context.client.list_tokens(&next).await?;
-        tokens.items.extend(next.items);
-        tokens.next_cursor = next.next_cursor;
-    }
-    Ok(tokens)
-}
-
 async fn list(context: &Context) -> Result<(), Failure> {
-    let tokens = all(context).await?;
+    // Whoever revokes one has to see it.
+    let tokens = client::every(async |page| context.client.list_tokens(&page).await).await?;
     if context.json {
         output::json(&tokens);
         return Ok(());
