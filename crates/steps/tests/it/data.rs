@@ -1,11 +1,13 @@
 //! Backups and caches.
 
+use std::time::Duration;
+
 use domain::environment::Engine;
 use domain::plan::StepSpec;
 use saga::{ErrorKind, Probe};
-use testkit::shared_mariadb;
+use testkit::{eventually, shared_mariadb};
 
-use crate::support::{World, fresh_cache};
+use crate::support::{SOON, World, fresh_cache};
 
 #[tokio::test]
 async fn a_backup_is_a_file_that_is_written_down() {
@@ -39,6 +41,43 @@ async fn a_backup_is_not_made_again_because_it_could_not_be_written_down() {
     let recorded = world.settings().backups.clone();
     assert_eq!((world.settings().refusals, recorded.len()), (0, 1));
     assert!(recorded[0].1.path.exists());
+}
+
+#[tokio::test]
+async fn a_backup_ends_in_the_middle_when_its_job_is_called_off_and_leaves_nothing() {
+    let world = World::new().await;
+    let database = shared_mariadb().create_database("backup").unwrap();
+    shared_mariadb().execute(&format!("CREATE TABLE {database}.users (id INT PRIMARY KEY)")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    {
+        let mut settings = world.settings();
+        settings.database.clone_from(&database);
+        settings.backup_directory = Some(directory.path().to_owned());
+    }
+    // The dump waits for a table that somebody has locked, for as long as it may take.
+    let target = driver_mariadb::Target::new(shared_mariadb().url(&database).into()).unwrap();
+    let mut locking = target.connect(&driver_mariadb::SessionOptions::default()).await.unwrap();
+    locking.execute("LOCK TABLES users WRITE").await.unwrap();
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    let cx = world.cx(1);
+    let mut run = Box::pin(backup.run(&cx));
+    let mut looking = target.connect(&driver_mariadb::SessionOptions::default()).await.unwrap();
+    let dumps = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() \
+                 AND STATE LIKE 'Waiting for table metadata lock%'";
+    let mut dumps_are = async |count: &str| {
+        let found = looking.execute(dumps).await.unwrap();
+        found.result_sets[0].rows[0][0].as_deref() == Some(count)
+    };
+    tokio::select! {
+        ended = &mut run => panic!("{ended:?}"),
+        () = async { while !dumps_are("1").await {} } => {}
+    }
+    world.stop.cancel();
+    assert_eq!(tokio::time::timeout(SOON, run).await.unwrap().unwrap_err().kind, ErrorKind::Transient);
+    locking.close().await;
+    let is_empty = || async { std::fs::read_dir(directory.path()).unwrap().next().is_none() };
+    eventually(Duration::from_secs(10), is_empty).await.unwrap();
+    assert!(world.settings().backups.is_empty());
 }
 
 #[tokio::test]
