@@ -79,3 +79,24 @@ pub(crate) async fn verify(target: &DataTarget, report: &BackupReport) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_stays_only_if_it_was_verified() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("main.sql.zst");
+        for is_kept in [true, false] {
+            std::fs::write(&path, "dump").unwrap();
+            let unverified = Unverified(Some(&path));
+            if is_kept {
+                unverified.keep()
+            } else {
+                drop(unverified)
+            }
+            assert_eq!(path.exists(), is_kept);
+        }
+    }
+}

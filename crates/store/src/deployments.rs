@@ -130,7 +130,8 @@ impl Database {
         let rows = sqlx::query(
             "SELECT d.id, d.from_deployment_id, d.kind, d.result, d.actor, d.reason, d.job_id, d.started_at, d.ended_at, \
              j.from_version, j.to_version FROM deployments d JOIN jobs j ON j.id = d.job_id \
-             WHERE d.environment_id = ? AND (? IS NULL OR d.kind = ?) AND (? IS NULL OR d.result = ?) AND d.id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) \
+             WHERE d.environment_id = ? AND (? IS NULL OR d.kind = ?) AND (? IS NULL OR d.result = ?) \
+             AND d.id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) \
              ORDER BY d.id DESC LIMIT ?",
         )
         .bind(environment.0)
