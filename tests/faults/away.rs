@@ -50,6 +50,22 @@ async fn outage(backout: &Backout, after: &str, proxy: Which) -> Result<()> {
     before.is_rolled_back(scene, &scene.rested(job.id).await?).await
 }
 
+/// The server has dropped the column, cannot say so, and is away: what was done is found by looking.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_goes_on_when_its_database_went_away_in_the_middle_of_a_migration() {
+    let proxied = Proxied::on_v082(shared_backout().await).await.unwrap();
+    let scene = &proxied.scene;
+    let before = Before::of(scene).await.unwrap();
+    proxied.mariadb.hold_reply_to(b"DROP COLUMN two_factor_secret");
+    let job = scene.start_rollback("v0.8.1").await.unwrap();
+    proxied.mariadb.held().await;
+    proxied.mariadb.refuse();
+    scene.event(job.id, |event| event.data.get("retrying").is_some()).await.unwrap();
+    tokio::time::sleep(absence()).await;
+    proxied.pass();
+    before.is_rolled_back(scene, &scene.rested(job.id).await.unwrap()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_waits_for_a_control_database_that_is_away_and_the_api_says_so() {
     let mariadb = &World::shared().await.mariadb;

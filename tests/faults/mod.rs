@@ -3,7 +3,7 @@
 mod away;
 mod call_off;
 mod kill;
-mod kill_inside;
+mod kill_at_effect;
 pub(crate) mod tampered;
 mod unwinding;
 mod zombie;

@@ -12,7 +12,7 @@ use testkit::{Backout, Server, World};
 
 use super::Before;
 use crate::support::table_in_use::connect;
-use crate::support::{Scene, TableInUse};
+use crate::support::{Proxied, Scene, TableInUse};
 
 /// For a process to write to its log what it has noticed.
 const NOTICE: Duration = Duration::from_secs(30);
@@ -93,6 +93,21 @@ async fn a_worker_that_stood_still_in_a_statement_loses_its_connection_and_chang
     assert_ne!(in_use.kept_waiting().await.unwrap(), first, "the second worker's own statement waits now");
     in_use.end().await.unwrap();
     taken_over_and_settled(&apart, &scene, &before, &job).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stood_still_while_docker_worked_for_it_changes_nothing_any_more() {
+    let apart = Apart::start().await.unwrap();
+    let proxied = Proxied::on_v082(&apart.backout).await.unwrap();
+    let before = Before::of(&proxied.scene).await.unwrap();
+    proxied.docker.hold_reply_to(b"/stop");
+    let job = proxied.scene.start_rollback("v0.8.1").await.unwrap();
+    proxied.docker.held().await;
+    apart.first.pause().unwrap();
+    // The answer lies in the sleeper's socket: it is the first thing that it sees.
+    proxied.pass();
+    let _second = apart.backout.worker().unwrap();
+    taken_over_and_settled(&apart, &proxied.scene, &before, &job).await.unwrap();
 }
 
 /// The second worker brings the job to its end, and the first one wakes up to find nothing to do.

@@ -42,18 +42,20 @@ impl From<&Path> for Upstream {
     }
 }
 
-/// What happens to a reply that is not let through.
+/// What happens to a request, or to its reply, that is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    Hold,
-    Reset,
+    /// The request does not reach the server.
+    KeepRequest,
+    HoldReply,
+    ResetReply,
 }
 
 #[derive(Clone, Debug)]
 enum Mode {
     Pass,
     Refuse,
-    /// Replies on connections that sent `request` (on all if `None`) after this mode was set.
+    /// Connections that sent `request` (all if `None`) after this mode was set.
     Intercept {
         request: Option<Arc<[u8]>>,
         fate: Fate,
@@ -162,13 +164,20 @@ impl ChaosProxy {
 
     /// Lets requests through and withholds all replies until [`ChaosProxy::pass`].
     pub fn hold_responses(&self) {
-        self.set(Mode::Intercept { request: None, fate: Fate::Hold });
+        self.set(Mode::Intercept { request: None, fate: Fate::HoldReply });
     }
 
     /// Withholds, until [`ChaosProxy::pass`], the replies on each connection from the first request
     /// on that holds the bytes `request`. Other connections pass.
     pub fn hold_reply_to(&self, request: &[u8]) {
-        self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::Hold });
+        self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::HoldReply });
+    }
+
+    /// Keeps the first request on each connection that holds the bytes `request` from the server, with all that follows
+    /// it there. Those connections end when the mode changes, so that it never arrives: what the client dies before
+    /// sending. Other connections pass.
+    pub fn keep_request(&self, request: &[u8]) {
+        self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::KeepRequest });
     }
 
     /// Lets each request through to the server and resets the connection in place of the reply.
@@ -178,11 +187,11 @@ impl ChaosProxy {
 
     /// The same for requests that hold the bytes `request`. Other connections pass.
     pub fn reset_reply_to(&self, request: &[u8]) {
-        self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::Reset });
+        self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::ResetReply });
     }
 
     /// Resolves once a request that is to be intercepted has been passed to the server, whether or
-    /// not the server has replied.
+    /// not the server has replied, or is kept from it.
     pub async fn requested(&self) {
         self.until(|seen| seen.request).await;
     }

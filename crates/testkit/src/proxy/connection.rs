@@ -116,16 +116,22 @@ async fn requests(mut client: Reader, mut server: Writer, shared: &Shared, caugh
             let setting = setting.borrow_and_update();
             (setting.number, setting.mode.clone())
         };
-        let intercepted = match mode {
+        let intercepted = match &mode {
             Mode::Intercept { request: Some(request), .. } => {
                 tail.extend_from_slice(&chunk[..length]);
-                let found = contains(&tail, &request);
+                let found = contains(&tail, request);
                 tail.drain(..tail.len().saturating_sub(request.len().saturating_sub(1)));
                 found
             }
             Mode::Intercept { request: None, .. } => true,
             Mode::Pass | Mode::Refuse => false,
         };
+        if intercepted && matches!(mode, Mode::Intercept { fate: Fate::KeepRequest, .. }) {
+            shared.seen.send_modify(|seen| seen.request = true);
+            // The sender lives as long as `shared`, so the wait cannot fail.
+            let _ = setting.wait_for(|setting| setting.number != number).await;
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         if intercepted {
             caught.store(number, Ordering::Release);
         }
@@ -143,19 +149,19 @@ async fn replies(mut server: Reader, mut client: Writer, shared: &Shared, caught
     loop {
         let length = server.read(&mut chunk).await?;
         let fate = shared.setting.borrow().fate(caught.load(Ordering::Acquire));
-        if fate.is_some() {
+        if matches!(fate, Some(Fate::HoldReply | Fate::ResetReply)) {
             shared.seen.send_modify(|seen| seen.reply = true);
         }
         match fate {
-            Some(Fate::Reset) => {
+            Some(Fate::ResetReply) => {
                 client.reset()?;
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
-            Some(Fate::Hold) => {
+            Some(Fate::HoldReply) => {
                 // The sender lives as long as `shared`, so the wait cannot fail.
                 let _ = setting.wait_for(|setting| matches!(setting.mode, Mode::Pass)).await;
             }
-            None => {}
+            Some(Fate::KeepRequest) | None => {}
         }
         if length == 0 {
             return client.shutdown().await;

@@ -54,6 +54,23 @@ async fn a_held_reply_arrives_only_after_release_though_the_server_did_its_work(
 }
 
 #[tokio::test]
+async fn a_kept_request_never_arrives_and_others_pass() -> Result<()> {
+    let redis = Redis::start()?;
+    let proxy = ChaosProxy::start(redis.address()).await?;
+    let (mut first, mut second) = (Connection::open(&proxy).await?, Connection::open(&proxy).await?);
+    proxy.keep_request(b"SET key");
+    first.send("SET key 1").await?;
+    timeout(LIMIT, proxy.requested()).await?;
+    second.send("EXISTS key").await?;
+    assert_eq!(second.reply().await?, ":0");
+    proxy.pass();
+    assert_eq!(first.reply().await.unwrap_or_default(), "", "its connection ends");
+    second.send("EXISTS key").await?;
+    assert_eq!(second.reply().await?, ":0");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_connection_caught_under_one_rule_is_free_under_the_next() -> Result<()> {
     let redis = Redis::start()?;
     let proxy = ChaosProxy::start(redis.address()).await?;
