@@ -65,6 +65,14 @@ impl Context {
         format!("backout {command}{}", self.given)
     }
 
+    /// The same for a command about that place, also where flags and settings name another one or none.
+    pub(crate) async fn command_at(&self, command: &str, app: &str, env: &str) -> String {
+        match self.place().await {
+            Ok(place) if place.app == app && place.env == env => self.command(command),
+            _ => format!("backout {command} --app {app} --env {env}"),
+        }
+    }
+
     /// The application that was named, or the only one.
     pub(crate) async fn application(&self) -> Result<String, Failure> {
         if let Some(app) = &self.app {

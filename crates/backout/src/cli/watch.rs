@@ -112,7 +112,8 @@ pub(crate) async fn watch_and_tell(context: &Context, id: JobId) -> Result<JobVi
     output::line(render::outcome(context.language, &job).trim_end());
     let next = match (job.state, undo(&job)) {
         (JobState::Succeeded, Some(undo)) => {
-            Some(context.text("cli.undo-with", [("command", context.command(&undo).as_str())]))
+            let undo = context.command_at(&undo, &job.application, &job.environment).await;
+            Some(context.text("cli.undo-with", [("command", undo.as_str())]))
         }
         (JobState::Stuck, _) => {
             let retry = format!("backout job resolve {id} retry");
@@ -120,7 +121,8 @@ pub(crate) async fn watch_and_tell(context: &Context, id: JobId) -> Result<JobVi
             Some(context.text("cli.stuck-next", [("retry", retry.as_str()), ("unwind", unwind.as_str())]))
         }
         (JobState::Failed | JobState::Undone, _) => {
-            Some(context.text("cli.next", [("command", context.command("doctor").as_str())]))
+            let doctor = context.command_at("doctor", &job.application, &job.environment).await;
+            Some(context.text("cli.next", [("command", doctor.as_str())]))
         }
         _ => None,
     };
