@@ -149,7 +149,7 @@ pub(crate) fn writes(completions: &[Completion]) -> Result<String> {
 }
 
 fn jobs(completions: &[Completion]) -> Result<String> {
-    let (mut states, mut errors, mut measurements, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut states, mut errors, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for Completion { account, next, error, event } in completions {
         let job = id(account.job.0);
         states.push((job.clone(), format!("'{}'", next.as_str())));
@@ -159,15 +159,30 @@ fn jobs(completions: &[Completion]) -> Result<String> {
             Some(error) => errors.push((job.clone(), text(&to_json(error)?))),
             None => {}
         }
-        measurements.push((job.clone(), text(&to_json(&account.measurements)?)));
         events.extend(event.as_ref().map(|_| (job, "event_seq + 1".to_owned())));
     }
+    let measured = |column: &str, value: fn(&Measurements) -> Option<u64>| {
+        let values: Vec<_> = completions
+            .iter()
+            .map(|Completion { account, .. }| {
+                let value = value(&account.measurements).map_or_else(|| "NULL".to_owned(), |value| value.to_string());
+                (id(account.job.0), value)
+            })
+            .collect();
+        format!("{column} = {}", case(column, &values, completions.len()))
+    };
+    let measurements = [
+        measured("recovery_ms", |measured| measured.recovery_ms),
+        measured("downtime_ms", |measured| measured.downtime_ms),
+        measured("rows_preserved", |measured| Some(measured.rows_preserved)),
+        measured("rows_restored", |measured| Some(measured.rows_restored)),
+        measured("backup_age_ms", |measured| measured.backup_age_ms),
+    ];
     Ok(format!(
-        "UPDATE jobs SET state = {}, error = {}, measurements = {}, event_seq = {}, ended_at = UTC_TIMESTAMP(6) \
-         WHERE id IN ({})",
+        "UPDATE jobs SET state = {}, error = {}, {}, event_seq = {}, ended_at = UTC_TIMESTAMP(6) WHERE id IN ({})",
         case("state", &states, completions.len()),
         case("error", &errors, completions.len()),
-        case("measurements", &measurements, completions.len()),
+        measurements.join(", "),
         case("event_seq", &events, completions.len()),
         list(completions.iter().map(|completion| id(completion.account.job.0)))
     ))

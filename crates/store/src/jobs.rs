@@ -5,7 +5,7 @@ use domain::ids::{DeploymentId, JobId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
-use domain::view::{JobEventView, JobView, Page, StepView};
+use domain::view::{JobEventView, JobView, Measurements, Page, StepView};
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, Row};
@@ -31,7 +31,7 @@ pub struct JobQuery {
 
 const COLUMNS: &str = "SELECT j.id, j.kind, a.name AS application, e.name AS environment, j.deployment_id, \
      j.from_version, j.to_version, j.state, j.actor, j.reason, j.created_at, j.started_at, j.ended_at, j.error, \
-     j.measurements, j.event_seq, j.plan FROM jobs j JOIN environments e ON e.id = j.environment_id \
+     j.recovery_ms, j.downtime_ms, j.rows_preserved, j.rows_restored, j.backup_age_ms, j.event_seq, j.plan FROM jobs j JOIN environments e ON e.id = j.environment_id \
      JOIN applications a ON a.id = e.application_id";
 
 impl Database {
@@ -102,16 +102,11 @@ impl Database {
     /// Asks for a job to be called off. One that no worker has begun ends at once.
     pub async fn cancel(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
         let mut tx = self.begin().await?;
-        // Queue row before job row, and that by its number and not by its second key, as whoever claims takes them; the
-        // other way round the two would deadlock. A job that enters the queue meanwhile is none that waits there yet.
-        let place: Option<u64> = sqlx::query_scalar("SELECT seq FROM job_queue WHERE job_id = ?")
+        // Queue row before job row, as whoever claims takes them; the other way round the two would deadlock.
+        sqlx::query("SELECT job_id FROM job_queue WHERE job_id = ? FOR UPDATE")
             .bind(id.0)
             .fetch_optional(&mut *tx)
             .await?;
-        if let Some(place) = place {
-            let waiting = sqlx::query("SELECT seq FROM job_queue WHERE seq = ? FOR UPDATE").bind(place);
-            waiting.fetch_optional(&mut *tx).await?;
-        }
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
         if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
             return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
@@ -128,7 +123,7 @@ impl Database {
         // A job given back by a stopping worker waits in the queue too, but has been touched.
         let untouched = matches!(state, JobState::Queued | JobState::AwaitingApproval);
         let next = if untouched {
-            sqlx::query("DELETE FROM job_queue WHERE seq = ?").bind(place).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM job_queue WHERE job_id = ?").bind(id.0).execute(&mut *tx).await?;
             let next = job::apply(state, JobEvent::CancelledUntouched).map_err(|e| Error::Conflict(e.to_string()))?;
             move_job(&mut tx, id, next, None).await?;
             next
@@ -248,11 +243,23 @@ fn summary(row: &MySqlRow) -> Result<JobView> {
         started_at: time_or_none(row, "started_at")?,
         ended_at: time_or_none(row, "ended_at")?,
         error: json_or_none(row, "error")?,
-        measurements: json_or_none(row, "measurements")?,
+        measurements: measurements(row)?,
         last_event: row.try_get("event_seq")?,
         steps: Vec::new(),
         plan: None,
     })
+}
+
+/// What was measured, once the job has ended.
+fn measurements(row: &MySqlRow) -> Result<Option<Measurements>> {
+    let Some(rows_preserved) = row.try_get("rows_preserved")? else { return Ok(None) };
+    Ok(Some(Measurements {
+        recovery_ms: row.try_get("recovery_ms")?,
+        downtime_ms: row.try_get("downtime_ms")?,
+        rows_preserved,
+        rows_restored: row.try_get::<Option<u64>, _>("rows_restored")?.unwrap_or_default(),
+        backup_age_ms: row.try_get("backup_age_ms")?,
+    }))
 }
 
 fn step_view(row: &MySqlRow) -> Result<StepView> {

@@ -55,7 +55,7 @@ impl Database {
     /// Takes jobs for each claim, in one transaction.
     async fn take(&self, claims: &[&Claim]) -> Result<Vec<Vec<Held>>> {
         let wanted: u32 = claims.iter().map(|claim| claim.limit).sum();
-        let oldest = format!("SELECT seq, job_id FROM job_queue ORDER BY seq LIMIT {wanted} FOR UPDATE SKIP LOCKED");
+        let oldest = format!("SELECT job_id FROM job_queue ORDER BY job_id LIMIT {wanted} FOR UPDATE SKIP LOCKED");
         let (transaction, found) = ShortTransaction::begin(self, &oldest).await?;
         let rows = found.into_iter().next().unwrap_or_default();
         let mut taken: Vec<Vec<Held>> = claims.iter().map(|_| Vec::new()).collect();
@@ -64,21 +64,19 @@ impl Database {
             return Ok(taken);
         }
         let mut places = claims.iter().enumerate().flat_map(|(nth, claim)| (0..claim.limit).map(move |_| nth));
-        let (mut seqs, mut jobs, mut workers) = (Vec::new(), HashMap::new(), Vec::new());
+        let (mut jobs, mut workers) = (HashMap::new(), Vec::new());
         for (order, row) in rows.iter().enumerate() {
             let job = row.try_get::<Uuid, _>("job_id")?;
             let Some(nth) = places.next() else { break };
-            seqs.push(row.try_get::<u64, _>("seq")?.to_string());
             workers.push((id(job), id(claims[nth].worker.0)));
             jobs.insert(job, (order, nth));
         }
         // A job that a stopping worker gave back is running or unwinding already and keeps that state. The event's
         // number is the new event_seq; assignments of one UPDATE see those before them.
-        let seqs = seqs.join(", ");
         let ids = list(workers.iter().map(|(job, _)| job.clone()));
         let workers = case("worker_id", &workers, rows.len());
         let writes = format!(
-            "DELETE FROM job_queue WHERE seq IN ({seqs}); \
+            "DELETE FROM job_queue WHERE job_id IN ({ids}); \
              UPDATE jobs SET fence = fence + 1, event_seq = event_seq + 1, worker_id = {workers}, \
              state = IF(state = 'queued', 'running', state), started_at = COALESCE(started_at, UTC_TIMESTAMP(6)) \
              WHERE id IN ({ids}); \

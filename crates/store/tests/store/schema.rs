@@ -1,9 +1,16 @@
 //! The schema's own migrations.
 
-use backout_store::{Database, Error};
+use std::path::Path;
+
+use backout_store::{Database, Error, JobQuery, WorkerRow};
+use domain::ids::{JobId, WorkerId};
+use domain::job::JobState;
+use domain::view::Measurements;
+use sha2::{Digest, Sha256};
+use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlPool;
 
-use crate::support::{Shop, fresh_url, settings};
+use crate::support::{Shop, cursor, fresh_url, settings};
 
 async fn run(url: &str, sql: &'static str) {
     let raw = MySqlPool::connect(url).await.unwrap();
@@ -17,7 +24,7 @@ async fn opening_twice_changes_nothing() {
     let shop = Shop::open_at(&url).await;
     let again = Database::open(&settings(url)).await.unwrap();
     again.ping().await.unwrap();
-    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 6);
+    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 7);
     assert_eq!(shop.count("SELECT COUNT(*) FROM applications").await, 1);
 }
 
@@ -41,6 +48,83 @@ async fn a_migration_that_died_half_way_is_run_again_and_keeps_what_is_there() {
     Database::open(&settings(url)).await.unwrap();
     shop.queued().await;
     assert_eq!(shop.count("SELECT COUNT(*) FROM applications").await, 1);
+}
+
+/// The schema of an older program, migrated up to that version.
+async fn schema_of(url: &str, version: u32) -> MySqlPool {
+    let raw = MySqlPool::connect(url).await.unwrap();
+    run(
+        url,
+        "CREATE TABLE schema_versions (version INT UNSIGNED PRIMARY KEY, sha256 CHAR(64), applied_at DATETIME(6))",
+    )
+    .await;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    for (number, file) in (1..=version).zip(files) {
+        let sql = std::fs::read_to_string(file).unwrap();
+        let sha256 = hex::encode(Sha256::digest(&sql));
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&raw).await.unwrap();
+        sqlx::query("INSERT INTO schema_versions VALUES (?, ?, UTC_TIMESTAMP(6))")
+            .bind(number)
+            .bind(sha256)
+            .execute(&raw)
+            .await
+            .unwrap();
+    }
+    raw
+}
+
+#[tokio::test]
+async fn what_an_older_program_measured_and_queued_is_there_in_the_newer_schema() {
+    let url = fresh_url();
+    let raw = schema_of(&url, 6).await;
+    let [ended, first, second] = [(); 3].map(|()| JobId::generate());
+    sqlx::raw_sql(
+        "INSERT INTO applications (id, name, description, created_at) VALUES (1, 'cms', '', UTC_TIMESTAMP(6)); \
+         INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
+         SELECT id, id, 'production', '{}', created_at, created_at FROM applications",
+    )
+    .execute(&raw)
+    .await
+    .unwrap();
+    let measured = r#"{"recovery_ms":870,"downtime_ms":null,"rows_preserved":3,"rows_restored":0,"backup_age_ms":12}"#;
+    for (job, state, measurements) in
+        [(ended, "succeeded", Some(measured)), (second, "queued", None), (first, "queued", None)]
+    {
+        sqlx::query(
+            "INSERT INTO jobs (id, environment_id, deployment_id, kind, state, plan, plan_digest, to_version, actor, \
+             reason, created_at, measurements) SELECT ?, id, id, 'deploy', ?, '{}', '', 'v1.0.0', '', '', created_at, ? \
+             FROM environments",
+        )
+        .bind(job.0)
+        .bind(state)
+        .bind(measurements)
+        .execute(&raw)
+        .await
+        .unwrap();
+    }
+    for job in [first, second] {
+        sqlx::query("INSERT INTO job_queue (job_id) VALUES (?)").bind(job.0).execute(&raw).await.unwrap();
+    }
+
+    let database = Database::open(&settings(url)).await.unwrap();
+    let jobs = database.jobs(&JobQuery::default(), &cursor(None, 10)).await.unwrap().items;
+    let wanted = Measurements {
+        recovery_ms: Some(870),
+        downtime_ms: None,
+        rows_preserved: 3,
+        rows_restored: 0,
+        backup_age_ms: Some(12),
+    };
+    let found: Vec<_> = jobs.iter().map(|job| (job.id, job.state, job.measurements.clone())).collect();
+    let queued = |id| (id, JobState::Queued, None);
+    assert_eq!(found, [queued(second), queued(first), (ended, JobState::Succeeded, Some(wanted))]);
+    let worker = WorkerRow { id: WorkerId::generate(), host: "here".to_owned(), lock_file: String::new() };
+    database.register_worker(&worker).await.unwrap();
+    for job in [first, second] {
+        assert_eq!(database.claim(worker.id, 1).await.unwrap()[0].job, job);
+    }
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ async fn left(shop: &Shop) -> Vec<Vec<Option<String>>> {
                 FROM deployment_images i WHERE i.deployment_id = d.id), \
                (SELECT GROUP_CONCAT(CONCAT_WS('|', seq, kind, COALESCE(step, '-'), data) ORDER BY seq) \
                 FROM job_events WHERE job_id = j.id), \
-               CAST(j.event_seq AS CHAR), REGEXP_REPLACE(j.measurements, '_ms\":[0-9]+', '_ms\":0') \
+               CAST(j.event_seq AS CHAR), CAST(j.recovery_ms IS NOT NULL AS CHAR), CAST(j.downtime_ms IS NOT NULL AS CHAR), \
+               CAST(j.rows_preserved AS CHAR), CAST(j.rows_restored AS CHAR), CAST(j.backup_age_ms IS NOT NULL AS CHAR) \
                FROM environments e JOIN jobs j ON j.environment_id = e.id JOIN deployments d ON d.job_id = j.id \
                ORDER BY e.name";
     let rows = sqlx::query(sql).fetch_all(&shop.raw).await.unwrap();
