@@ -177,7 +177,7 @@ impl Control {
 
 fn taken(error: store::Error, application: &str, environment: &str) -> Error {
     match error {
-        store::Error::Taken(what) if what.starts_with("port ") => {
+        store::Error::Taken(what) if what.starts_with("port ") || what.starts_with("socket ") => {
             Error::new(ProblemType::PortReserved, format!("{what} is reserved by another service"))
                 .with_hint("backout status")
         }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::Secret;
 pub use crate::env_value::EnvValue;
+use crate::reservation::{Colour, Place, field};
 
 /// The settings of one environment, as people edit them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -54,6 +55,9 @@ pub struct Service {
     pub container: String,
     /// The port it answers on, on the host; reserved in the store, so that no two services share it.
     pub port: u16,
+    /// Where its containers listen while two of them stand side by side, by colour; reserved as the port is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub colours: BTreeMap<Colour, Place>,
     /// Settings that are current rather than pinned: they are never rolled back (rotated passwords, addresses).
     #[serde(default)]
     pub env: BTreeMap<String, EnvValue>,
@@ -304,16 +308,24 @@ impl EnvironmentSpec {
                     wrong(format!("{at}.hosts[{nth}]"), "is not among the environment's hosts");
                 }
             }
-            if service.port == 0 {
-                wrong(format!("{at}.port"), "must be between 1 and 65535");
+            let places: Vec<_> = service.places().collect();
+            for (nth, (colour, place)) in places.iter().enumerate() {
+                if let Some(mistake) = place.mistake() {
+                    wrong(format!("{at}.{}", field(*colour)), mistake);
+                }
+                if places[..nth].iter().any(|(_, other)| other == place) {
+                    wrong(format!("{at}.{}", field(*colour)), "is used by another colour of the service");
+                }
             }
             for other in &self.services[..index] {
                 if other.name == service.name {
                     wrong(format!("{at}.name"), "is used twice");
                 }
                 let shares_host = other.hosts.iter().any(|host| service.hosts.contains(host));
-                if shares_host && other.port == service.port {
-                    wrong(format!("{at}.port"), "is used by another service on the same host");
+                for (colour, place) in places.iter().filter(|_| shares_host) {
+                    if other.places().any(|(_, used)| used == *place) {
+                        wrong(format!("{at}.{}", field(*colour)), "is used by another service on the same host");
+                    }
                 }
                 if shares_host && other.container == service.container {
                     wrong(format!("{at}.container"), "is used by another service on the same host");
@@ -359,7 +371,7 @@ impl EnvironmentSpec {
     }
 }
 
-/// Ports are reserved under a host's address, which is a key of the store.
+/// Places are reserved under a host's address, which is a key of the store.
 const MAX_ADDRESS: usize = 255;
 
 const NAME_RULE: &str = "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit";

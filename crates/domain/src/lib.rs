@@ -14,6 +14,7 @@ pub mod limits;
 pub mod plan;
 pub mod problem;
 pub mod release;
+pub mod reservation;
 pub mod secret;
 pub mod step;
 pub mod version;

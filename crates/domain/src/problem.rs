@@ -68,7 +68,7 @@ problems! {
     IdempotencyInProgress = 409 "idempotency-in-progress" => "send the same request again after a second",
     /// The job's state does not allow this.
     JobState = 409 "job-state" => "backout job watch ID",
-    /// The port is reserved by another service or environment on that host.
+    /// The port or socket is reserved by another service or environment on that host.
     PortReserved = 409 "port-reserved" => "backout env show NAME",
     /// The resource changed since it was read (`If-Match`).
     PreconditionFailed = 412 "precondition-failed" => "read the resource again and send its ETag",

@@ -1,8 +1,9 @@
-//! Environments: settings, reserved ports, what runs and who holds them.
+//! Environments: settings, reserved places, what runs and who holds them.
 
 use chrono::{DateTime, Utc};
 use domain::environment::EnvironmentSpec;
 use domain::ids::{ApplicationId, DeploymentId, EnvironmentId, JobId};
+use domain::reservation::Colour;
 use domain::view::Page;
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
@@ -46,7 +47,7 @@ const COLUMNS: &str = "SELECT e.id, e.application_id, a.name AS application, e.n
      FROM environments e JOIN applications a ON a.id = e.application_id";
 
 impl Database {
-    /// Makes an environment; [`Error::Taken`] if its name or one of its ports is.
+    /// Makes an environment; [`Error::Taken`] if its name or one of its places is.
     pub async fn insert_environment(
         &self,
         actor: &str,
@@ -66,7 +67,7 @@ impl Database {
         .bind(to_json(spec)?)
         .execute(&mut *tx)
         .await?;
-        reserve_ports(&mut tx, id, spec).await?;
+        reserve(&mut tx, id, spec).await?;
         let entry = AuditEntry {
             actor,
             action: "environment.create",
@@ -101,11 +102,11 @@ impl Database {
                 "the environment was edited, or a job took hold of it, since it was read".to_owned(),
             ));
         }
-        sqlx::query("DELETE FROM port_reservations WHERE environment_id = ?")
+        sqlx::query("DELETE FROM reservations WHERE environment_id = ?")
             .bind(environment.id.0)
             .execute(&mut *tx)
             .await?;
-        reserve_ports(&mut tx, environment.id, spec).await?;
+        reserve(&mut tx, environment.id, spec).await?;
         let entry = AuditEntry {
             actor,
             action: "environment.edit",
@@ -153,20 +154,25 @@ impl Database {
     }
 }
 
-async fn reserve_ports(connection: &mut MySqlConnection, id: EnvironmentId, spec: &EnvironmentSpec) -> Result<()> {
+async fn reserve(connection: &mut MySqlConnection, id: EnvironmentId, spec: &EnvironmentSpec) -> Result<()> {
     for service in &spec.services {
         for host in service.hosts.iter().filter_map(|name| spec.host(name)) {
-            sqlx::query("INSERT INTO port_reservations (docker, port, environment_id, service) VALUES (?, ?, ?, ?)")
+            for (colour, place) in service.places() {
+                sqlx::query(
+                    "INSERT INTO reservations (docker, place, environment_id, service, colour) VALUES (?, ?, ?, ?, ?)",
+                )
                 .bind(&host.docker)
-                .bind(service.port)
+                .bind(place.to_string())
                 .bind(id.0)
                 .bind(&service.name)
+                .bind(colour.map(Colour::as_str))
                 .execute(&mut *connection)
                 .await
                 .map_err(|error| match Error::from(error) {
-                    Error::Taken(_) => Error::Taken(format!("port {} on {}", service.port, host.docker)),
+                    Error::Taken(_) => Error::Taken(format!("{place} on {}", host.docker)),
                     other => other,
                 })?;
+            }
         }
     }
     Ok(())

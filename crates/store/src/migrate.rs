@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, sql: include_str!("../../../migrations/0005_beaten_at.sql") },
     Migration { version: 6, sql: include_str!("../../../migrations/0006_image_digests.sql") },
     Migration { version: 7, sql: include_str!("../../../migrations/0007_rows_in_place.sql") },
+    Migration { version: 8, sql: include_str!("../../../migrations/0008_reservations.sql") },
 ];
 
 /// Together with the database's name: locks belong to the whole server.

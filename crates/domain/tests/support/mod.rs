@@ -111,6 +111,7 @@ pub(crate) fn service(name: &str, hosts: &[&str], port: u16) -> Service {
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         container: format!("cms-{name}"),
         port,
+        colours: BTreeMap::new(),
         env: BTreeMap::new(),
         volumes: Vec::new(),
         network: "host".into(),

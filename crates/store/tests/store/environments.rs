@@ -73,6 +73,32 @@ async fn a_port_of_a_host_belongs_to_one_environment_and_the_refusal_names_both(
 }
 
 #[tokio::test]
+async fn a_socket_of_a_host_belongs_to_one_colour_of_one_service() {
+    let shop = Shop::open().await;
+    let coloured = |port: u16, colours: serde_json::Value| {
+        let mut spec = spec("unix:///a", port);
+        spec.services[0].colours = serde_json::from_value(colours).unwrap();
+        spec
+    };
+    let first = coloured(80, json!({ "blue": { "port": 81 }, "green": { "socket": "/run/green.sock" } }));
+    let stored = shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
+    shop.database.update_environment(ACTOR, &stored, &first, 1).await.unwrap();
+    assert_eq!(shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap().spec, first);
+    let kept = "SELECT COUNT(*) FROM reservations WHERE (place, COALESCE(colour, '-')) IN \
+                (('port 80', '-'), ('port 81', 'blue'), ('socket /run/green.sock', 'green'))";
+    assert_eq!(shop.count(kept).await, 3);
+    for (other, taken) in [
+        (coloured(90, json!({ "blue": { "socket": "/run/green.sock" } })), "socket /run/green.sock"),
+        (coloured(81, json!({})), "port 81"),
+        (coloured(90, json!({ "green": { "port": 80 } })), "port 80"),
+    ] {
+        let id = EnvironmentId::generate();
+        let error = shop.database.insert_environment(ACTOR, shop.application, id, "staging", &other).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("'{taken} on unix:///a' is taken"));
+    }
+}
+
+#[tokio::test]
 async fn the_environment_of_a_job_that_is_not_there_is_missing() {
     let shop = Shop::open().await;
     let missing = shop.database.environment_of_job(domain::ids::JobId::generate()).await;

@@ -24,7 +24,7 @@ async fn opening_twice_changes_nothing() {
     let shop = Shop::open_at(&url).await;
     let again = Database::open(&settings(url)).await.unwrap();
     again.ping().await.unwrap();
-    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 7);
+    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 8);
     assert_eq!(shop.count("SELECT COUNT(*) FROM applications").await, 1);
 }
 
@@ -83,7 +83,8 @@ async fn what_an_older_program_measured_and_queued_is_there_in_the_newer_schema(
     sqlx::raw_sql(
         "INSERT INTO applications (id, name, description, created_at) VALUES (1, 'cms', '', UTC_TIMESTAMP(6)); \
          INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
-         SELECT id, id, 'production', '{}', created_at, created_at FROM applications",
+         SELECT id, id, 'production', '{}', created_at, created_at FROM applications; \
+         INSERT INTO port_reservations SELECT 'unix:///a', 8080, id, 'web' FROM environments",
     )
     .execute(&raw)
     .await
@@ -109,6 +110,9 @@ async fn what_an_older_program_measured_and_queued_is_there_in_the_newer_schema(
     }
 
     let database = Database::open(&settings(url)).await.unwrap();
+    let reserved = "SELECT CONCAT_WS(' ', docker, place, service, COALESCE(colour, '-')) FROM reservations";
+    let reserved: String = sqlx::query_scalar(reserved).fetch_one(&raw).await.unwrap();
+    assert_eq!(reserved, "unix:///a port 8080 web -");
     let jobs = database.jobs(&JobQuery::default(), &cursor(None, 10)).await.unwrap().items;
     let wanted = Measurements {
         recovery_ms: Some(870),
