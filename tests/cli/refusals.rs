@@ -27,7 +27,7 @@ async fn what_is_refused_is_told_with_the_next_command_and_changes_nothing() {
         (&["deploy", "newest", "--yes", "--reason", "r"], ["not a semantic version", "backout releases"]),
         // Unknown names.
         (&["rollback", "--yes", "--reason", "r", "--env", "nowhere"], ["nothing of that name", "backout status"]),
-        (&["job", "watch", "01890a5d-ac96-774b-bcce-b302099a8057"], ["nothing of that name", "→ next: "]),
+        (&["job", "watch", "01890a5d-ac96-774b-bcce-b302099a8057"], ["nothing of that name", "→ next: backout jobs"]),
         // Blocked plans.
         (&["plan", "v0.8.1-absent"], ["blocker: ", "docker pull cms-backend:absent"]),
         (
@@ -40,7 +40,7 @@ async fn what_is_refused_is_told_with_the_next_command_and_changes_nothing() {
             ["does not run on the schema", "--schema down"],
         ),
         // Nobody to ask, or nothing to tell the history.
-        (&["rollback"], ["nobody can be asked here; nothing was changed", "→ next: --yes"]),
+        (&["rollback"], ["nobody can be asked here; nothing was changed", "→ next: --yes --reason 'why'"]),
         (&["deploy", "v0.8.1"], ["nobody can be asked here; nothing was changed", "→ next: --yes"]),
         (&["rollback", "--yes"], ["a reason is needed", "→ next: --reason 'why'"]),
     ] {

@@ -54,8 +54,6 @@ async fn a_protected_environment_wants_a_reason_and_its_name() {
         (back.clone(), "five hundreds\nstaging\n", "Cancelled; nothing was changed."),
         (back.clone(), "five hundreds\n\n", "Cancelled; nothing was changed."),
         (back.clone(), "five hundreds\ny\n", "Cancelled; nothing was changed."),
-        // The name alone is no reason.
-        (back.clone(), "\nproduction\n", "a reason"),
         (format!("{back} --reason 'five hundreds'"), "Production\n", "Cancelled; nothing was changed."),
     ] {
         let said = desk.types(&line, answers);
@@ -63,6 +61,14 @@ async fn a_protected_environment_wants_a_reason_and_its_name() {
         in_order(&said.stdout, &["v0.8.2 → v0.8.1", "Type the environment's name (production)", end]);
         assert_eq!(State::of(&scene).await, before, "{answers:?}");
     }
+
+    let said = desk.types(&back, "\nproduction\n");
+    assert_eq!(said.code, Some(3), "{said}");
+    let told =
+        ["Reason:", "The history keeps a reason, and none was given; nothing was changed.", "→ next: --reason 'why'"];
+    in_order(&said.stdout, &told);
+    assert!(!said.stdout.contains("Type the environment's name"), "{said}");
+    assert_eq!(State::of(&scene).await, before);
 
     let said = desk.types(&back, "five hundreds\nproduction\n");
     assert_eq!(said.code, Some(0), "{said}");

@@ -56,7 +56,13 @@ impl Error {
 
     /// There is nothing of that name.
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(ProblemType::NotFound, format!("there is no {what} '{name}'"))
+        Self::missing(what, format!("there is no {what} '{name}'"))
+    }
+
+    /// Whoever looked for a job finds it in the list of jobs, and not where the problem type sends people.
+    fn missing(what: &str, detail: String) -> Self {
+        let error = Self::new(ProblemType::NotFound, detail);
+        if what == "job" { error.with_hint("backout jobs") } else { error }
     }
 
     /// Fields that cannot be accepted.
@@ -78,10 +84,13 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         let (problem, detail) = match &error {
+            store::Error::Missing(what) => {
+                let missing = Self::missing(what, format!("there is no such {what}"));
+                return Self { cause: Some(Box::new(error)), ..missing };
+            }
             store::Error::Unavailable(_) => {
                 (ProblemType::Unavailable, "the control database does not answer".to_owned())
             }
-            store::Error::Missing(what) => (ProblemType::NotFound, format!("there is no such {what}")),
             store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
             // A net: what a caller sends is measured before it gets to the store.
             store::Error::TooLong(what) => (ProblemType::InvalidField, format!("{what} is longer than can be stored")),

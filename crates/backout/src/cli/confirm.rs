@@ -29,7 +29,7 @@ pub(crate) async fn confirm(
         return Ok(Confirmed { reason: reason.unwrap_or_default(), confirm });
     }
     if !output::can_ask() {
-        return Err(Failure::NobodyToAsk);
+        return Err(Failure::NobodyToAsk { wants_reason: protection.typed_confirmation && reason.is_none() });
     }
     if !protection.typed_confirmation {
         let answer = ask(context.text("cli.ask-go-on", [("environment", environment)])).await?;
@@ -44,6 +44,9 @@ pub(crate) async fn confirm(
         Some(reason) => reason,
         None => ask(context.text("cli.ask-reason", [])).await?,
     };
+    if reason.is_empty() {
+        return Err(Failure::NoReason);
+    }
     let typed = ask(context.text("cli.ask-name", [("environment", environment)])).await?;
     if typed == environment { Ok(Confirmed { reason, confirm: Some(typed) }) } else { Err(Failure::Declined) }
 }

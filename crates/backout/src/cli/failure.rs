@@ -23,8 +23,10 @@ pub(crate) enum Failure {
     Choose { what: What, names: Vec<String> },
     /// Whoever was asked did not confirm.
     Declined,
-    /// A confirmation is needed and nobody can be asked.
-    NobodyToAsk,
+    /// Whoever was asked for the reason gave none.
+    NoReason,
+    /// A confirmation, and perhaps a reason, is needed and nobody can be asked.
+    NobodyToAsk { wants_reason: bool },
     /// Interrupted, perhaps while a job was watched.
     Interrupted(Option<JobId>),
     /// The operating system.
@@ -67,7 +69,7 @@ impl Failure {
             Self::Client(client::Error::Settings(_) | client::Error::Tls { .. })
             | Self::Settings(_)
             | Self::File(_) => Exit::Configuration,
-            Self::Choose { .. } | Self::Declined | Self::NobodyToAsk => Exit::Refused,
+            Self::Choose { .. } | Self::Declined | Self::NoReason | Self::NobodyToAsk { .. } => Exit::Refused,
             Self::Interrupted(_) => Exit::Interrupted,
         }
     }
@@ -123,7 +125,8 @@ impl Failure {
                 text(language, key, [("names", names.join(", ").as_str())])
             }
             Self::Declined => text(language, "cli.declined", []),
-            Self::NobodyToAsk => text(language, "cli.nobody-to-ask", []),
+            Self::NoReason => text(language, "cli.no-reason", []),
+            Self::NobodyToAsk { .. } => text(language, "cli.nobody-to-ask", []),
             Self::Interrupted(None) => text(language, "cli.interrupted", []),
             Self::Interrupted(Some(job)) => {
                 text(language, "cli.interrupted-watching", [("job", job.to_string().as_str())])
@@ -150,7 +153,9 @@ impl Failure {
             Self::Choose { what: What::Environment, names } => {
                 Some(names.first().map_or("backout env create NAME -f FILE".to_owned(), |name| format!("--env {name}")))
             }
-            Self::NobodyToAsk => Some("--yes".to_owned()),
+            Self::NoReason => Some("--reason 'why'".to_owned()),
+            Self::NobodyToAsk { wants_reason: true } => Some("--yes --reason 'why'".to_owned()),
+            Self::NobodyToAsk { wants_reason: false } => Some("--yes".to_owned()),
             Self::Interrupted(Some(job)) => Some(format!("backout job watch {job}")),
             _ => None,
         }
