@@ -1,6 +1,8 @@
 //! Full backups, each read again before it counts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -27,15 +29,21 @@ pub struct BackupReport {
     pub begun_at: DateTime<Utc>,
 }
 
-/// Writes a backup of the whole database into `directory` and reads it back.
-pub(crate) async fn backup(target: &DataTarget, store: &str, directory: &Path) -> Result<BackupReport> {
+/// Writes a backup of the whole database into `directory` and reads it back. `read` counts the bytes that have come from
+/// the database so far.
+pub(crate) async fn backup(
+    target: &DataTarget,
+    store: &str,
+    directory: &Path,
+    read: &Arc<AtomicU64>,
+) -> Result<BackupReport> {
     let begun_at = Utc::now();
     let stamp = begun_at.format("%Y%m%dT%H%M%S%6fZ");
     match target {
         DataTarget::MariaDb(target) => {
             let path = directory.join(format!("{store}-{stamp}.sql.zst"));
             let limits = DumpLimits { max_bytes: MAX_BYTES, timeout: MAX_TIME };
-            let dump = driver_mariadb::dump(target, &path, limits).await?;
+            let dump = driver_mariadb::dump(target, &path, limits, read).await?;
             let unverified = Unverified(Some(&path));
             driver_mariadb::verify(&path, &dump.sha256).await?;
             unverified.keep();
@@ -43,7 +51,7 @@ pub(crate) async fn backup(target: &DataTarget, store: &str, directory: &Path) -
         }
         DataTarget::MongoDb(target) => {
             let path = directory.join(format!("{store}-{stamp}.jsonl.zst"));
-            let archive = target.backup(&path).await?;
+            let archive = target.backup(&path, read).await?;
             let unverified = Unverified(Some(&path));
             driver_mongodb::verify(&path, &archive.sha256).await?;
             unverified.keep();
@@ -92,9 +100,9 @@ mod tests {
             std::fs::write(&path, "dump").unwrap();
             let unverified = Unverified(Some(&path));
             if is_kept {
-                unverified.keep()
+                unverified.keep();
             } else {
-                drop(unverified)
+                drop(unverified);
             }
             assert_eq!(path.exists(), is_kept);
         }

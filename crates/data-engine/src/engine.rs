@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use domain::ledger::{Direction, MigrationRef};
 use saga::{Probe, StatementJournal, StepContext, StepError};
@@ -145,9 +146,9 @@ impl DataEngine {
     }
 
     /// Writes a backup of the whole database into `directory` and reads it back. No DDL may run
-    /// meanwhile.
-    pub async fn backup(&self, directory: &Path) -> Result<BackupReport> {
-        backup::backup(&self.target, &self.store, directory).await
+    /// meanwhile. `read` counts the bytes that have come from the database so far.
+    pub async fn backup(&self, directory: &Path, read: &Arc<AtomicU64>) -> Result<BackupReport> {
+        backup::backup(&self.target, &self.store, directory, read).await
     }
 
     /// Reads a backup again: an error where the file is gone or not the one that was written.

@@ -1,6 +1,8 @@
 //! Writes and verifies a backup of one data store, or reads one again that the settings count as young enough.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +11,7 @@ use domain::environment::Engine;
 use domain::ids::BackupId;
 use saga::{Probe, Step, StepContext, StepError};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::provider::Provider;
 
@@ -16,6 +19,8 @@ use crate::provider::Provider;
 const DEADLINE: Duration = Duration::from_hours(14);
 /// Nothing has been changed yet: better to end than to wait for long.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// How often those who watch are told how far it is.
+const NEWS: Duration = Duration::from_secs(5);
 
 pub(crate) struct Backup {
     pub(crate) provider: Arc<dyn Provider>,
@@ -35,6 +40,20 @@ impl Backup {
         cx.progress(json!({ "backup": "reused", "path": report.path, "begun_at": report.begun_at })).await?;
         Ok(Some(report))
     }
+
+    async fn make(&self, cx: &StepContext, engine: &DataEngine, directory: &Path) -> Result<BackupReport, StepError> {
+        let read = Arc::new(AtomicU64::new(0));
+        let mut making = std::pin::pin!(engine.backup(directory, &read));
+        let mut news = tokio::time::interval_at(Instant::now() + NEWS, NEWS);
+        loop {
+            tokio::select! {
+                report = &mut making => return Ok(report?),
+                // It changes nothing and can take hours: whoever calls the job off need not wait for its end.
+                () = cx.stop().cancelled() => return Err(StepError::transient("the backup was broken off")),
+                _ = news.tick() => cx.progress(json!({ "read_bytes": read.load(Ordering::Relaxed) })).await?,
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -48,14 +67,9 @@ impl Step for Backup {
             .await
             .map_err(|error| StepError::permanent(format!("{} cannot be made: {error}", directory.display())))?;
         let engine = self.provider.data_engine(job, &self.store).await?;
-        let report = if let Some(report) = self.fresh(cx, &engine).await? {
-            report
-        } else {
-            tokio::select! {
-                report = engine.backup(&directory) => report?,
-                // It changes nothing and can take hours: whoever calls the job off need not wait for its end.
-                () = cx.stop().cancelled() => return Err(StepError::transient("the backup was broken off")),
-            }
+        let report = match self.fresh(cx, &engine).await? {
+            Some(report) => report,
+            None => self.make(cx, &engine, &directory).await?,
         };
         // A large backup is not made again because the control database was away when it was finished.
         let (id, provider) = (BackupId::generate(), &self.provider);

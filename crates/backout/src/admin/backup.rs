@@ -1,6 +1,7 @@
 //! `backout admin backup`: control database and keys into one file, while the service runs or not.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -55,9 +56,10 @@ pub(super) async fn write(target: &Target, keys: Option<KeyFile>, to: &Path, pre
     let unusable = |error: std::io::Error| Failure::unavailable(format!("{}: {error}", folder.display()));
     let scratch = tempfile::Builder::new().prefix(".backout-dump-").tempdir_in(folder).map_err(unusable)?;
     let file = scratch.path().join("dump");
-    let report = driver_mariadb::dump(target, &file, DumpLimits { max_bytes: u64::MAX, timeout: WITHIN })
-        .await
-        .map_err(Failure::unavailable)?;
+    let report =
+        driver_mariadb::dump(target, &file, DumpLimits { max_bytes: u64::MAX, timeout: WITHIN }, &Arc::default())
+            .await
+            .map_err(Failure::unavailable)?;
     driver_mariadb::verify(&file, &report.sha256).await.map_err(Failure::internal)?;
     let written = dest.clone();
     let writing = tokio::task::spawn_blocking(move || {

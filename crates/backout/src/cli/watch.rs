@@ -39,6 +39,8 @@ struct Moved<S> {
 enum Progress {
     /// How far it is.
     Share { what: String, done: u64, total: u64 },
+    /// How much a step has read whose end it does not know.
+    Read { read_bytes: u64 },
     /// What is in its way; it is tried again.
     Trouble { retrying: String },
     /// Settings of the old container that the new one does not have.
@@ -175,6 +177,7 @@ impl Shown {
     fn progress(&mut self, step: u32, progress: Progress) {
         match progress {
             Progress::Share { what, done, total } => self.display.progress(step, &what, done, total),
+            Progress::Read { read_bytes } => self.display.amount(step, read_bytes),
             Progress::Trouble { retrying } => {
                 // Once, though it is tried every few seconds.
                 if self.trouble.insert(step, retrying.clone()).as_ref() != Some(&retrying) {

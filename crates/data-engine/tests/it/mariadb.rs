@@ -1,5 +1,7 @@
 //! Migrations on MariaDB that nobody disturbs, and those that are refused.
 
+use std::sync::Arc;
+
 use data_engine::DataEngine;
 use domain::ledger::Direction;
 use saga::ErrorKind;
@@ -159,7 +161,7 @@ async fn a_backup_is_written_and_read_again() {
     base.execute("CREATE TABLE t (id INT PRIMARY KEY)").await;
     let directory = tempfile::tempdir().unwrap();
     let engine: &DataEngine = &base.jobs.engine;
-    let report = engine.backup(directory.path()).await.unwrap();
+    let report = engine.backup(directory.path(), &Arc::default()).await.unwrap();
     assert_eq!(std::fs::metadata(&report.path).unwrap().len(), report.bytes);
     assert_eq!(report.sha256.len(), 64);
     assert!(engine.server_version().await.unwrap().contains("MariaDB"));

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -57,12 +59,13 @@ pub struct Verified {
 
 /// Writes a consistent dump of the database to `dest`, with routines, triggers and events. No DDL
 /// may run meanwhile: it would break the dump (error 1412). The file appears only when it is
-/// complete and on disk; where the call fails or is cancelled, nothing is left.
+/// complete and on disk; where the call fails or is cancelled, nothing is left. `read` counts the bytes of SQL
+/// that have come so far.
 ///
 /// # Errors
 /// [`Error::Tool`] where `mariadb-dump` fails, [`Error::Timeout`], [`Error::DumpUnusable`] where
 /// the dump is cut short or too large, [`Error::Io`].
-pub async fn dump(target: &Target, dest: &Path, limits: DumpLimits) -> Result<DumpReport> {
+pub async fn dump(target: &Target, dest: &Path, limits: DumpLimits, read: &Arc<AtomicU64>) -> Result<DumpReport> {
     let started = Instant::now();
     let access = &target.access;
     let mut tool = Tool::new("mariadb-dump", access)?;
@@ -89,7 +92,8 @@ pub async fn dump(target: &Target, dest: &Path, limits: DumpLimits) -> Result<Du
         .into_owned_fd()
         .map_err(|source| Error::io("read the dump for", dest, source))?;
     let owned_dest = dest.to_owned();
-    let writing = tokio::task::spawn_blocking(move || compress(stdout, &owned_dest, limits.max_bytes));
+    let counter = Arc::clone(read);
+    let writing = tokio::task::spawn_blocking(move || compress(stdout, &owned_dest, limits.max_bytes, &counter));
     let compressed = finish(&tool, child, writing, limits.timeout, access).await?;
     if !compressed.scan.is_complete() {
         return Err(unusable(dest, "it is cut short"));
@@ -195,7 +199,7 @@ impl Compressed {
     }
 }
 
-fn compress(from: OwnedFd, dest: &Path, max_bytes: u64) -> Result<Compressed> {
+fn compress(from: OwnedFd, dest: &Path, max_bytes: u64, counter: &AtomicU64) -> Result<Compressed> {
     let fail = |source| Error::io("write", dest, source);
     let file = NamedTempFile::with_prefix_in(".backout-dump-", folder(dest)).map_err(fail)?;
     let counted = Hashed::new(BufWriter::new(file.as_file()));
@@ -210,6 +214,7 @@ fn compress(from: OwnedFd, dest: &Path, max_bytes: u64) -> Result<Compressed> {
             break;
         }
         scan.feed(&chunk[..read]);
+        counter.store(scan.bytes, Ordering::Relaxed);
         encoder.write_all(&chunk[..read]).map_err(fail)?;
         if encoder.get_ref().bytes > max_bytes {
             return Err(unusable(dest, &format!("it is larger than {max_bytes} bytes")));

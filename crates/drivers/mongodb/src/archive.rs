@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use mongodb::bson::{DateTime, Document};
@@ -40,12 +41,13 @@ pub struct Archive {
 impl Target {
     /// Writes every collection that is not the server's or ours into `path`. The file appears under
     /// its name only when it is whole and on disk. Each document is as it was at one moment, but
-    /// not all at the same; writers that must not be torn apart have to be stopped.
-    pub async fn backup(&self, path: &Path) -> Result<Archive> {
+    /// not all at the same; writers that must not be torn apart have to be stopped. `read` counts the bytes, as they
+    /// are written down, that have come so far.
+    pub async fn backup(&self, path: &Path, read: &AtomicU64) -> Result<Archive> {
         let (sender, receiver) = mpsc::channel(CHUNKS_UNDER_WAY);
         let file = path.to_owned();
         let writer = tokio::task::spawn_blocking(move || write_file(&file, receiver));
-        let filled = self.fill(Sink::new(sender)).await;
+        let filled = self.fill(Sink::new(sender, read)).await;
         let written = writer.await.map_err(|error| Error::protocol("writing an archive", error.to_string()))?;
         // A writer that failed is why filling stopped, so its error comes first.
         let written = written.map_err(|source| file_error(path, source))?;
@@ -54,7 +56,7 @@ impl Target {
         Ok(Archive { path: path.to_owned(), sha256, bytes, collections })
     }
 
-    async fn fill(&self, mut sink: Sink) -> Result<BTreeMap<String, u64>> {
+    async fn fill(&self, mut sink: Sink<'_>) -> Result<BTreeMap<String, u64>> {
         let header = Header {
             format: FORMAT.into(),
             version: FORMAT_VERSION,
@@ -115,14 +117,15 @@ enum Message {
 }
 
 /// Gathers lines and hands them to the writer's thread.
-struct Sink {
+struct Sink<'a> {
     chunk: Vec<u8>,
     sender: mpsc::Sender<Message>,
+    read: &'a AtomicU64,
 }
 
-impl Sink {
-    fn new(sender: mpsc::Sender<Message>) -> Self {
-        Self { chunk: Vec::new(), sender }
+impl<'a> Sink<'a> {
+    fn new(sender: mpsc::Sender<Message>, read: &'a AtomicU64) -> Self {
+        Self { chunk: Vec::new(), sender, read }
     }
 
     async fn line(&mut self, line: &Line) -> Result<()> {
@@ -131,6 +134,7 @@ impl Sink {
         self.chunk.push(b'\n');
         if self.chunk.len() >= CHUNK_BYTES {
             let chunk = std::mem::take(&mut self.chunk);
+            self.read.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             self.send(Message::Chunk(chunk)).await?;
         }
         Ok(())

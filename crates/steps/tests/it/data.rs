@@ -44,10 +44,12 @@ async fn a_backup_is_not_made_again_because_it_could_not_be_written_down() {
 }
 
 #[tokio::test]
-async fn a_backup_ends_in_the_middle_when_its_job_is_called_off_and_leaves_nothing() {
+async fn a_backup_tells_how_far_it_is_and_ends_in_the_middle_when_its_job_is_called_off() {
     let world = World::new().await;
     let database = shared_mariadb().create_database("backup").unwrap();
-    shared_mariadb().execute(&format!("CREATE TABLE {database}.users (id INT PRIMARY KEY)")).unwrap();
+    let tables = "CREATE TABLE articles (body TEXT); INSERT INTO articles VALUES (REPEAT('x', 60000)); \
+                  CREATE TABLE users (id INT PRIMARY KEY)";
+    shared_mariadb().execute(&format!("USE {database}; {tables}")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     {
         let mut settings = world.settings();
@@ -71,6 +73,11 @@ async fn a_backup_ends_in_the_middle_when_its_job_is_called_off_and_leaves_nothi
     tokio::select! {
         ended = &mut run => panic!("{ended:?}"),
         () = async { while !dumps_are("1").await {} } => {}
+    }
+    let told = world.journal.news(|news| news["read_bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+    tokio::select! {
+        ended = &mut run => panic!("{ended:?}"),
+        told = tokio::time::timeout(SOON, told) => drop(told.unwrap()),
     }
     world.stop.cancel();
     assert_eq!(tokio::time::timeout(SOON, run).await.unwrap().unwrap_err().kind, ErrorKind::Transient);

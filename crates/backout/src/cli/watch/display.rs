@@ -8,7 +8,7 @@ use domain::job::JobState;
 use domain::step::StepState;
 use domain::view::{ErrorView, JobView};
 use i18n::{Language, job_state, step_name, step_state};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::context::Context;
 use crate::cli::format::between;
@@ -72,6 +72,13 @@ impl Display {
         }
         bar.set_message(format!("{label}: {what}"));
         bar.set_position(done);
+    }
+
+    /// How much a step has read, where nobody knows how much there is.
+    pub(crate) fn amount(&self, step: u32, bytes: u64) {
+        if let Some(bar) = self.bars.get(&step) {
+            bar.set_message(format!("{}: {}", self.label(step), HumanBytes(bytes)));
+        }
     }
 
     pub(crate) fn end(

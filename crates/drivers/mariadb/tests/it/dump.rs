@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver_mariadb::{DumpLimits, DumpReport, Error, Target, dump, fingerprint, restore, verify};
@@ -30,7 +31,7 @@ async fn filled() -> Target {
 }
 
 async fn dumped(target: &Target, path: &Path) -> DumpReport {
-    dump(target, path, limits()).await.unwrap()
+    dump(target, path, limits(), &Arc::default()).await.unwrap()
 }
 
 fn files(folder: &Path) -> usize {
@@ -103,7 +104,7 @@ async fn a_dump_that_fails_leaves_no_file() {
     let path = folder.path().join("dump.sql.zst");
 
     let missing = target("backout_no_such_database");
-    let error = dump(&missing, &path, limits()).await.unwrap_err();
+    let error = dump(&missing, &path, limits(), &Arc::default()).await.unwrap_err();
     assert!(matches!(&error, Error::Tool { stderr, .. } if stderr.contains("1049")), "{error}");
 
     // A view on a table that is gone makes mariadb-dump stop in the middle.
@@ -113,17 +114,17 @@ async fn a_dump_that_fails_leaves_no_file() {
         "CREATE TABLE a (a INT); CREATE TABLE b (a INT); CREATE VIEW v AS SELECT * FROM b; DROP TABLE b",
     )
     .await;
-    let error = dump(&broken, &path, limits()).await.unwrap_err();
+    let error = dump(&broken, &path, limits(), &Arc::default()).await.unwrap_err();
     assert!(matches!(error, Error::Tool { .. }), "{error}");
 
     let small = DumpLimits { max_bytes: 100, timeout: LIMIT };
     let mut session = connect(&origin).await;
     run(&mut session, "CREATE TABLE big AS SELECT MD5(seq) AS a FROM seq_1_to_20000").await;
-    let error = dump(&origin, &path, small).await.unwrap_err();
+    let error = dump(&origin, &path, small, &Arc::default()).await.unwrap_err();
     assert!(matches!(error, Error::DumpUnusable { .. }), "{error}");
 
     let hasty = DumpLimits { max_bytes: 1 << 30, timeout: Duration::ZERO };
-    let error = dump(&origin, &path, hasty).await.unwrap_err();
+    let error = dump(&origin, &path, hasty, &Arc::default()).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
     testkit::eventually(LIMIT, async || files(folder.path()) == 0).await.unwrap();
 }

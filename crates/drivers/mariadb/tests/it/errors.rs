@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver_mariadb::{DumpLimits, Error, SessionOptions, Target, dump};
@@ -42,7 +43,7 @@ async fn a_password_never_shows_in_an_error() {
     show(wrong.connect(&SessionOptions::default()).await.unwrap_err());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dump");
-    let failed = dump(&wrong, &file, limits()).await.unwrap_err();
+    let failed = dump(&wrong, &file, limits(), &Arc::default()).await.unwrap_err();
     assert!(matches!(&failed, Error::Tool { stderr, .. } if stderr.contains("Access denied")), "{failed}");
     show(failed);
 
@@ -66,7 +67,7 @@ async fn a_password_never_shows_in_an_error() {
 
     server.execute(&format!("GRANT ALL ON `{user}`.* TO '{user}'@'%'")).unwrap();
     // The same password opens the tools' door: it is passed on as it is.
-    dump(&known, &file, limits()).await.unwrap();
+    dump(&known, &file, limits(), &Arc::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::AtomicU64;
+
 use driver_mongodb::{Error, Existing, Target, verify};
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ async fn a_backup_restores_documents_options_indexes_and_views() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shop.jsonl.zst");
     let source = filled().await;
-    let archive = source.backup(&path).await.unwrap();
+    let archive = source.backup(&path, &AtomicU64::new(0)).await.unwrap();
     let counts: Vec<_> = archive.collections.iter().map(|(n, c)| (n.as_str(), *c)).collect();
     assert_eq!(counts, [("all_pages", 0), ("empty", 0), ("pages", 1500)]);
     assert_eq!(archive.bytes, std::fs::metadata(&path).unwrap().len());
@@ -51,7 +53,7 @@ async fn a_backup_restores_documents_options_indexes_and_views() {
 async fn a_damaged_or_cut_archive_is_refused_and_nothing_is_restored() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("shop.jsonl.zst");
-    let archive = filled().await.backup(&path).await.unwrap();
+    let archive = filled().await.backup(&path, &AtomicU64::new(0)).await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
@@ -81,7 +83,7 @@ async fn an_archive_without_its_end_is_refused_even_with_the_right_checksum() {
 async fn a_backup_that_cannot_be_written_leaves_no_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("missing").join("shop.jsonl.zst");
-    let error = filled().await.backup(&path).await.unwrap_err();
+    let error = filled().await.backup(&path, &AtomicU64::new(0)).await.unwrap_err();
     assert!(matches!(error, Error::File { .. }), "{error:?}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }

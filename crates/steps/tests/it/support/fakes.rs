@@ -1,4 +1,4 @@
-//! What stands in for the control plane: settings in memory, and a journal that knows one thing.
+//! What stands in for the control plane: settings in memory, and a journal of two facts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use steps::{OpenService, Provider};
 use tempfile::TempDir;
 use testkit::shared_mariadb;
+use tokio::sync::watch;
 
 use super::{ENVIRONMENT, HOST, Settings};
 use crate::ledgers::NoStatements;
@@ -132,16 +133,24 @@ impl Provider for FakeProvider {
     }
 }
 
-/// A journal that knows one thing: whether the claim holds.
-pub(crate) struct Fence(AtomicBool);
+/// A journal that knows whether the claim holds, and the last news.
+pub(crate) struct Fence {
+    is_held: AtomicBool,
+    news: watch::Sender<Value>,
+}
 
 impl Fence {
     pub(crate) fn held() -> Self {
-        Self(AtomicBool::new(true))
+        Self { is_held: AtomicBool::new(true), news: watch::Sender::new(Value::Null) }
+    }
+
+    /// The first news like this, old or new.
+    pub(crate) async fn news(&self, wanted: impl FnMut(&Value) -> bool) -> Value {
+        self.news.subscribe().wait_for(wanted).await.unwrap().clone()
     }
 
     pub(crate) fn lose(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.is_held.store(false, Ordering::SeqCst);
     }
 }
 
@@ -159,12 +168,13 @@ impl Journal for Fence {
         Err(JournalError::Illegal("not kept here".to_owned()))
     }
 
-    async fn progress(&self, _: &Held, _: u32, _: Value) -> Result<(), JournalError> {
+    async fn progress(&self, _: &Held, _: u32, news: Value) -> Result<(), JournalError> {
+        self.news.send_replace(news);
         Ok(())
     }
 
     async fn assert_held(&self, held: &Held) -> Result<(), JournalError> {
-        if self.0.load(Ordering::SeqCst) {
+        if self.is_held.load(Ordering::SeqCst) {
             return Ok(());
         }
         Err(JournalError::FenceLost { job: held.job, fence: held.fence })
