@@ -1,5 +1,6 @@
 use testkit::shared_mariadb;
 
+use crate::everyday::Desk;
 use crate::home::{Home, said, text};
 
 const LIST: &str = "/api/v1/applications";
@@ -80,4 +81,33 @@ async fn a_database_on_which_a_worker_beats_elsewhere_is_not_replaced() {
     service.stop().await;
     let restored = restore();
     assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_waited_when_the_backup_was_made_does_not_begin_after_the_restore() {
+    let home = Home::new();
+    let service = home.serve_with_arguments(&["--no-worker"], &[]).await;
+    service.until_ready(200).await;
+    let desk = Desk::at(&home, &service);
+    desk.furnish();
+    let (mut deploy, job) = desk.wait_for_a_worker().await;
+    let file = home.beside("backup.tar");
+    let backup = home.run(&["admin", "backup", "--to", text(&file)]);
+    assert_eq!(backup.status.code(), Some(0), "{}", said(&backup));
+    desk.says(&["job", "cancel", &job], 0, &[]);
+    assert_eq!(deploy.ended().await, 1);
+    let token = service.token.clone();
+    service.stop().await;
+
+    let elsewhere = Home::new();
+    let restored = elsewhere.run(&["admin", "restore", text(&file)]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+    for part in [job.as_str(), "shop/production", "cancelled"] {
+        assert!(said(&restored).contains(part), "{part} is not in\n{}", said(&restored));
+    }
+    // A worker runs there, and finds nothing to do.
+    let mut service = elsewhere.serve().await;
+    service.token = token;
+    Desk::at(&elsewhere, &service).says(&["jobs", "--state", "cancelled"], 0, &[&job]);
+    service.stop().await;
 }

@@ -9,13 +9,36 @@ use crate::home::{Home, STOP, Service, said, text};
 
 const RELEASE: &str = "version = \"v1.0.0\"\n[images]\nweb = \"web:1\"\n";
 
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     home: &'a Home,
     url: String,
     token: String,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    pub(crate) fn at(home: &'a Home, service: &Service) -> Self {
+        Self { home, url: service.url.clone(), token: service.token.clone().unwrap() }
+    }
+
+    /// An application with one environment and one release.
+    pub(crate) fn furnish(&self) {
+        let (environment, release) = (self.home.beside("environment.toml"), self.home.beside("release.toml"));
+        std::fs::write(&environment, "").unwrap();
+        std::fs::write(&release, RELEASE).unwrap();
+        self.says(&["app", "create", "shop"], 0, &[]);
+        self.says(&["env", "create", "production", "-f", text(&environment)], 0, &[]);
+        self.says(&["release", "register", "-f", text(&release)], 0, &["v1.0.0"]);
+    }
+
+    /// Starts a deployment that nobody works at, and gives its command once it waits, with the job's id.
+    pub(crate) async fn wait_for_a_worker(&self) -> (Service, String) {
+        let deploy = Service::start(self.home, self.command(&["deploy", "v1.0.0", "--yes", "--reason", "first"]));
+        told(&deploy, "backout worker").await;
+        let listed = self.run(&["jobs", "--json"]);
+        let jobs: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        (deploy, jobs["items"][0]["id"].as_str().unwrap().to_owned())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(arguments);
         command.env("BACKOUT_URL", &self.url).env("BACKOUT_TOKEN", &self.token);
@@ -27,7 +50,7 @@ impl Desk<'_> {
     }
 
     /// Runs it; it ends with that code and says all of these.
-    fn says(&self, arguments: &[&str], code: i32, parts: &[&str]) {
+    pub(crate) fn says(&self, arguments: &[&str], code: i32, parts: &[&str]) {
         let output = self.run(arguments);
         let told = said(&output);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{told}");
@@ -58,7 +81,7 @@ async fn before_the_first_deployment_the_next_command_is_named_and_a_job_says_wh
     let home = Home::new();
     let service = home.serve_with_arguments(&["--no-worker"], &[]).await;
     service.until_ready(200).await;
-    let desk = Desk { home: &home, url: service.url.clone(), token: service.token.clone().unwrap() };
+    let desk = Desk::at(&home, &service);
     // Nobody works there, which needs attention whatever else is well.
     desk.says(&["doctor"], 1, &["no application yet", "backout app create", "no worker beats", "backout worker"]);
     desk.says(&["doctor", "--token", "bko_wrong"], 3, &["BACKOUT_TOKEN"]);
@@ -79,15 +102,11 @@ async fn before_the_first_deployment_the_next_command_is_named_and_a_job_says_wh
     desk.says(&["maintenance", "on"], 3, &["backout deploy VERSION"]);
 
     // Nobody works: the job waits, and says so in both languages.
-    let deploy = Service::start(&home, desk.command(&["deploy", "v1.0.0", "--yes", "--reason", "first"]));
-    told(&deploy, "backout worker").await;
-    let listed = desk.run(&["jobs", "--json"]);
-    let jobs: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
-    let id = jobs["items"][0]["id"].as_str().unwrap();
-    let watch = Service::start(&home, desk.command(&["job", "watch", id, "--lang", "zh-CN"]));
+    let (deploy, id) = desk.wait_for_a_worker().await;
+    let watch = Service::start(&home, desk.command(&["job", "watch", &id, "--lang", "zh-CN"]));
     told(&watch, "任务正在等待工作进程").await;
     desk.says(&["doctor"], 1, &["backout job watch"]);
-    desk.says(&["job", "cancel", id], 0, &[]);
+    desk.says(&["job", "cancel", &id], 0, &[]);
     for mut waiting in [deploy, watch] {
         assert_eq!(waiting.ended().await, 1, "a job that was called off did not do what it was for");
     }

@@ -138,7 +138,7 @@ fn read_config(source: &Source, given: Spanned<Config>) -> Result<ServiceConfig,
 
 #[cfg(test)]
 mod tests {
-    use domain::environment::EnvValue;
+    use domain::environment::{EnvValue, EnvironmentSpec};
     use i18n::Language;
     use tempfile::TempDir;
 
@@ -225,6 +225,18 @@ mariadb = ">=10.6"
         );
         let file = failure(&MANIFEST.replace("web.env", "gone.env"), &FILES);
         assert!(file.starts_with("/releases/v0.8.2.toml:18: there is no file"), "{file}");
+    }
+
+    #[test]
+    fn the_files_that_the_documentation_shows_are_as_they_have_to_be() {
+        let text = include_str!("../../../../../docs/setup.md");
+        let shown: Vec<&str> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let [environment, release] = shown.as_slice() else { panic!("{} files", shown.len()) };
+        let environment: EnvironmentSpec = toml::from_str(environment).unwrap();
+        assert_eq!(environment.validate(), []);
+        let release: Manifest = toml::from_str(release).unwrap();
+        assert_eq!(release.image_digests.keys().collect::<Vec<_>>(), release.images.keys().collect::<Vec<_>>());
+        assert!(release.schema.keys().all(|store| environment.data_store(store).is_some()));
     }
 
     #[test]
