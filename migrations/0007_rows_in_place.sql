@@ -1,5 +1,5 @@
--- Claiming and ending a job change rows in place. A row that grows is written anew, and its full page with it: that was
--- four fifths of the redo log of a job and half of the time.
+-- Claiming a job and ending it well change rows in place. A row that grows is written anew, and its full page with it: that
+-- was most of the redo log of a job, and redo is what a commit waits for.
 --
 -- ROW_FORMAT=REDUNDANT keeps the place of a NULL in columns of fixed length, so that worker, times and results are filled in
 -- where they stand; states are of fixed length for the same reason.
@@ -14,11 +14,12 @@ ALTER TABLE jobs
 BEGIN NOT ATOMIC
   IF EXISTS (SELECT 1 FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'jobs' AND COLUMN_NAME = 'measurements') THEN
-    UPDATE jobs SET recovery_ms = JSON_VALUE(measurements, '$.recovery_ms'),
-      downtime_ms = JSON_VALUE(measurements, '$.downtime_ms'),
-      rows_preserved = JSON_VALUE(measurements, '$.rows_preserved'),
-      rows_restored = JSON_VALUE(measurements, '$.rows_restored'),
-      backup_age_ms = JSON_VALUE(measurements, '$.backup_age_ms')
+    -- Servers before MDEV-27151 was mended give the word for a JSON null.
+    UPDATE jobs SET recovery_ms = NULLIF(JSON_VALUE(measurements, '$.recovery_ms'), 'null'),
+      downtime_ms = NULLIF(JSON_VALUE(measurements, '$.downtime_ms'), 'null'),
+      rows_preserved = NULLIF(JSON_VALUE(measurements, '$.rows_preserved'), 'null'),
+      rows_restored = NULLIF(JSON_VALUE(measurements, '$.rows_restored'), 'null'),
+      backup_age_ms = NULLIF(JSON_VALUE(measurements, '$.backup_age_ms'), 'null')
       WHERE measurements IS NOT NULL;
   END IF;
 END;
@@ -34,7 +35,8 @@ ALTER TABLE deployments
 
 ALTER TABLE environments ROW_FORMAT=REDUNDANT;
 
--- Ids of jobs rise with time: the queue needs no number and no second key beside them.
+-- Ids of jobs rise with time, by the clock of whoever accepted them, and no more than fairness hangs on that: the queue
+-- needs no number and no second key beside them.
 BEGIN NOT ATOMIC
   IF EXISTS (SELECT 1 FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'job_queue' AND COLUMN_NAME = 'seq') THEN

@@ -17,8 +17,9 @@ CREATE TABLE IF NOT EXISTS reservations (
 BEGIN NOT ATOMIC
   IF EXISTS (SELECT 1 FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'port_reservations') THEN
-    INSERT IGNORE INTO reservations (docker, place, environment_id, service)
-      SELECT docker, CONCAT('port ', port), environment_id, service FROM port_reservations;
+    INSERT INTO reservations (docker, place, environment_id, service)
+      SELECT docker, CONCAT('port ', port), environment_id, service FROM port_reservations
+      ON DUPLICATE KEY UPDATE place = VALUES(place);
     DROP TABLE port_reservations;
   END IF;
 END;

@@ -47,14 +47,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 const DUPLICATE_KEY: u16 = 1062;
 const DATA_TOO_LONG: u16 = 1406;
 /// What passes by itself, or with the server that is in its place next.
-const PASSING: [u16; 16] = [
+const PASSING: [u16; 18] = [
     1020, // row changed since it was read (a server with snapshot isolation)
     1021, // disk full
     1040, // too many connections
     1041, // out of memory
     1047, // cluster node not ready
     1053, // shutdown in progress
+    1054, // unknown column: a newer program has changed the schema under this one, which waits to be replaced
     1114, // table full, as a full disk is told, too
+    1146, // unknown table: the same
     1203, // too many connections of this user
     1205, // lock wait timeout
     1213, // deadlock

@@ -31,7 +31,8 @@ pub struct JobQuery {
 
 const COLUMNS: &str = "SELECT j.id, j.kind, a.name AS application, e.name AS environment, j.deployment_id, \
      j.from_version, j.to_version, j.state, j.actor, j.reason, j.created_at, j.started_at, j.ended_at, j.error, \
-     j.recovery_ms, j.downtime_ms, j.rows_preserved, j.rows_restored, j.backup_age_ms, j.event_seq, j.plan FROM jobs j JOIN environments e ON e.id = j.environment_id \
+     j.recovery_ms, j.downtime_ms, j.rows_preserved, j.rows_restored, j.backup_age_ms, j.event_seq, j.plan \
+     FROM jobs j JOIN environments e ON e.id = j.environment_id \
      JOIN applications a ON a.id = e.application_id";
 
 impl Database {
@@ -102,7 +103,8 @@ impl Database {
     /// Asks for a job to be called off. One that no worker has begun ends at once.
     pub async fn cancel(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
         let mut tx = self.begin().await?;
-        // Queue row before job row, as whoever claims takes them; the other way round the two would deadlock.
+        // Queue row before job row, as whoever claims takes them; the other way round the two would deadlock. Whoever puts a
+        // job into the queue holds its row already, and finds no row there that others could hold.
         sqlx::query("SELECT job_id FROM job_queue WHERE job_id = ? FOR UPDATE")
             .bind(id.0)
             .fetch_optional(&mut *tx)
@@ -252,6 +254,7 @@ fn summary(row: &MySqlRow) -> Result<JobView> {
 
 /// What was measured, once the job has ended.
 fn measurements(row: &MySqlRow) -> Result<Option<Measurements>> {
+    // A number for every job that has ended.
     let Some(rows_preserved) = row.try_get("rows_preserved")? else { return Ok(None) };
     Ok(Some(Measurements {
         recovery_ms: row.try_get("recovery_ms")?,

@@ -48,6 +48,8 @@ async fn locked(connection: &mut MySqlConnection) -> Result<()> {
             "another process has been migrating the control database for more than {LOCK_WAIT_SECONDS} s"
         )));
     }
+    // Everything else would queue up behind a change that waits for somebody's open transaction.
+    sqlx::query("SET SESSION lock_wait_timeout = ?").bind(LOCK_WAIT_SECONDS).execute(&mut *connection).await?;
     connection
         .execute(sqlx::raw_sql(
             "CREATE TABLE IF NOT EXISTS schema_versions (version INT UNSIGNED NOT NULL PRIMARY KEY, sha256 CHAR(64) NOT NULL, applied_at DATETIME(6) NOT NULL)",

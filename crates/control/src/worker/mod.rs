@@ -213,9 +213,11 @@ impl Runner {
 
 async fn claim(runner: Runner, worker: WorkerId) {
     loop {
+        // A worker that stops must not claim what it has just given back.
         let permit = tokio::select! {
-            permit = Arc::clone(&runner.slots).acquire_owned() => permit,
+            biased;
             () = runner.stop.cancelled() => return,
+            permit = Arc::clone(&runner.slots).acquire_owned() => permit,
         };
         let Ok(permit) = permit else { return };
         let mut permits = vec![permit];
@@ -236,8 +238,9 @@ async fn claim(runner: Runner, worker: WorkerId) {
         }
         drop(permits);
         tokio::select! {
-            () = runner.control.wake().wait_for_queue(POLL) => {}
+            biased;
             () = runner.stop.cancelled() => return,
+            () = runner.control.wake().wait_for_queue(POLL) => {}
         }
     }
 }

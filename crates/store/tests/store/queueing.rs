@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use backout_store::{DeploymentQuery, Enqueue, Error};
+use backout_store::{Database, DeploymentQuery, Enqueue, Error};
 use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::ids::{DeploymentId, EnvironmentId, JobId, WorkerId};
 use domain::job::{JobEvent, JobState};
 use domain::step::{StepEvent, StepState};
 use saga::Journal;
 
-use crate::support::{ACTOR, APPLICATION, ENVIRONMENT, Shop, cursor, new_job, plan, two_steps};
+use crate::support::{ACTOR, APPLICATION, ENVIRONMENT, Shop, cursor, fresh_url, new_job, plan, settings, two_steps};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_callers_at_once_exactly_one_is_accepted() {
@@ -152,6 +152,33 @@ async fn workers_at_once_never_claim_a_job_twice() {
     for job in queued {
         shop.assert_gapless(job).await;
     }
+}
+
+/// A process has one claim under way; here are two processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_claim_the_same_short_queue_do_not_lock_each_other_out() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let other = Database::open(&settings(url)).await.unwrap();
+    let queued = fill(&shop, 60).await;
+    let claimers = [shop.database.clone(), other].map(|database| {
+        tokio::spawn(async move {
+            let (worker, mut claimed) = (WorkerId::generate(), Vec::new());
+            loop {
+                let some = database.claim(worker, 4).await.unwrap();
+                if some.is_empty() {
+                    return claimed;
+                }
+                claimed.extend(some.into_iter().map(|held| held.job));
+            }
+        })
+    });
+    let mut claimed = Vec::new();
+    for claimer in claimers {
+        claimed.extend(claimer.await.unwrap());
+    }
+    claimed.sort_unstable();
+    assert_eq!(claimed, queued);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The schema's own migrations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backout_store::{Database, Error, JobQuery, WorkerRow};
 use domain::ids::{JobId, WorkerId};
@@ -50,6 +50,13 @@ async fn a_migration_that_died_half_way_is_run_again_and_keeps_what_is_there() {
     assert_eq!(shop.count("SELECT COUNT(*) FROM applications").await, 1);
 }
 
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
 /// The schema of an older program, migrated up to that version.
 async fn schema_of(url: &str, version: u32) -> MySqlPool {
     let raw = MySqlPool::connect(url).await.unwrap();
@@ -58,10 +65,7 @@ async fn schema_of(url: &str, version: u32) -> MySqlPool {
         "CREATE TABLE schema_versions (version INT UNSIGNED PRIMARY KEY, sha256 CHAR(64), applied_at DATETIME(6))",
     )
     .await;
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
-    for (number, file) in (1..=version).zip(files) {
+    for (number, file) in (1..=version).zip(files()) {
         let sql = std::fs::read_to_string(file).unwrap();
         let sha256 = hex::encode(Sha256::digest(&sql));
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&raw).await.unwrap();
@@ -75,59 +79,85 @@ async fn schema_of(url: &str, version: u32) -> MySqlPool {
     raw
 }
 
-#[tokio::test]
-async fn what_an_older_program_measured_and_queued_is_there_in_the_newer_schema() {
-    let url = fresh_url();
-    let raw = schema_of(&url, 6).await;
-    let [ended, first, second] = [(); 3].map(|()| JobId::generate());
-    sqlx::raw_sql(
-        "INSERT INTO applications (id, name, description, created_at) VALUES (1, 'cms', '', UTC_TIMESTAMP(6)); \
-         INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
-         SELECT id, id, 'production', '{}', created_at, created_at FROM applications; \
-         INSERT INTO port_reservations SELECT 'unix:///a', 8080, id, 'web' FROM environments",
-    )
-    .execute(&raw)
-    .await
-    .unwrap();
-    let measured = r#"{"recovery_ms":870,"downtime_ms":null,"rows_preserved":3,"rows_restored":0,"backup_age_ms":12}"#;
-    for (job, state, measurements) in
-        [(ended, "succeeded", Some(measured)), (second, "queued", None), (first, "queued", None)]
-    {
-        sqlx::query(
-            "INSERT INTO jobs (id, environment_id, deployment_id, kind, state, plan, plan_digest, to_version, actor, \
-             reason, created_at, measurements) SELECT ?, id, id, 'deploy', ?, '{}', '', 'v1.0.0', '', '', created_at, ? \
-             FROM environments",
+/// Statements of the files after that version, as a process that dies between two of them leaves the rest.
+fn statements_after(version: usize) -> Vec<String> {
+    let sql: String = files().iter().skip(version).map(|file| std::fs::read_to_string(file).unwrap() + "\n").collect();
+    let is_said = |paragraph: &&str| paragraph.lines().any(|line| !line.is_empty() && !line.starts_with("--"));
+    sql.split("\n\n").filter(is_said).map(str::to_owned).collect()
+}
+
+const MEASURED: &str =
+    r#"{"recovery_ms":870,"downtime_ms":null,"rows_preserved":3,"rows_restored":0,"backup_age_ms":12}"#;
+
+/// Jobs of an older program.
+struct Older {
+    ended: JobId,
+    first: JobId,
+    second: JobId,
+}
+
+impl Older {
+    async fn work(raw: &MySqlPool) -> Self {
+        let older = Self { ended: JobId::generate(), first: JobId::generate(), second: JobId::generate() };
+        sqlx::raw_sql(
+            "INSERT INTO applications (id, name, description, created_at) VALUES (1, 'cms', '', UTC_TIMESTAMP(6)); \
+             INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
+             SELECT id, id, 'production', '{}', created_at, created_at FROM applications; \
+             INSERT INTO port_reservations SELECT 'unix:///a', 8080, id, 'web' FROM environments",
         )
-        .bind(job.0)
-        .bind(state)
-        .bind(measurements)
-        .execute(&raw)
+        .execute(raw)
         .await
         .unwrap();
-    }
-    for job in [first, second] {
-        sqlx::query("INSERT INTO job_queue (job_id) VALUES (?)").bind(job.0).execute(&raw).await.unwrap();
+        let (ended, queued) = (("succeeded", Some(MEASURED)), ("queued", None));
+        for (job, (state, measured)) in [(older.ended, ended), (older.second, queued), (older.first, queued)] {
+            sqlx::query(
+                "INSERT INTO jobs (id, environment_id, deployment_id, kind, state, plan, plan_digest, to_version, actor, \
+                 reason, created_at, measurements) SELECT ?, id, id, 'deploy', ?, '{}', '', 'v1.0.0', '', '', created_at, ? \
+                 FROM environments",
+            )
+            .bind(job.0)
+            .bind(state)
+            .bind(measured)
+            .execute(raw)
+            .await
+            .unwrap();
+        }
+        for job in [older.second, older.first] {
+            sqlx::query("INSERT INTO job_queue (job_id) VALUES (?)").bind(job.0).execute(raw).await.unwrap();
+        }
+        older
     }
 
-    let database = Database::open(&settings(url)).await.unwrap();
-    let reserved = "SELECT CONCAT_WS(' ', docker, place, service, COALESCE(colour, '-')) FROM reservations";
-    let reserved: String = sqlx::query_scalar(reserved).fetch_one(&raw).await.unwrap();
-    assert_eq!(reserved, "unix:///a port 8080 web -");
-    let jobs = database.jobs(&JobQuery::default(), &cursor(None, 10)).await.unwrap().items;
-    let wanted = Measurements {
-        recovery_ms: Some(870),
-        downtime_ms: None,
-        rows_preserved: 3,
-        rows_restored: 0,
-        backup_age_ms: Some(12),
-    };
-    let found: Vec<_> = jobs.iter().map(|job| (job.id, job.state, job.measurements.clone())).collect();
-    let queued = |id| (id, JobState::Queued, None);
-    assert_eq!(found, [queued(second), queued(first), (ended, JobState::Succeeded, Some(wanted))]);
-    let worker = WorkerRow { id: WorkerId::generate(), host: "here".to_owned(), lock_file: String::new() };
-    database.register_worker(&worker).await.unwrap();
-    for job in [first, second] {
-        assert_eq!(database.claim(worker.id, 1).await.unwrap()[0].job, job);
+    async fn is_whole(&self, database: &Database, raw: &MySqlPool) {
+        let reserved = "SELECT CONCAT_WS(' ', docker, place, service, COALESCE(colour, '-')) FROM reservations";
+        let reserved: String = sqlx::query_scalar(reserved).fetch_one(raw).await.unwrap();
+        assert_eq!(reserved, "unix:///a port 8080 web -");
+        let jobs = database.jobs(&JobQuery::default(), &cursor(None, 10)).await.unwrap().items;
+        let measured: Measurements = serde_json::from_str(MEASURED).unwrap();
+        let found: Vec<_> = jobs.iter().map(|job| (job.id, job.state, job.measurements.clone())).collect();
+        let queued = |id| (id, JobState::Queued, None);
+        let ended = (self.ended, JobState::Succeeded, Some(measured));
+        assert_eq!(found, [queued(self.second), queued(self.first), ended]);
+        let worker = WorkerRow { id: WorkerId::generate(), host: "here".to_owned(), lock_file: String::new() };
+        database.register_worker(&worker).await.unwrap();
+        for job in [self.first, self.second] {
+            assert_eq!(database.claim(worker.id, 1).await.unwrap()[0].job, job);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_program_left_is_there_in_the_newer_schema_wherever_the_change_died_first() {
+    let statements = statements_after(6);
+    assert!(statements.len() > 6, "{statements:?}");
+    for done in 0..=statements.len() {
+        let url = fresh_url();
+        let raw = schema_of(&url, 6).await;
+        let older = Older::work(&raw).await;
+        for statement in &statements[..done] {
+            sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&raw).await.unwrap();
+        }
+        older.is_whole(&Database::open(&settings(url)).await.unwrap(), &raw).await;
     }
 }
 
