@@ -75,6 +75,9 @@ async fn die(moment: Moment, effects: impl Iterator<Item = (&'static str, Effect
         one.is_at_it().await.with_context(|| format!("when the worker died in {}", one.step))?;
     }
     backout.server().kill9()?;
+    for one in held.iter().filter(|one| moment == Moment::Before && one.step == "stop_service") {
+        ensure!(one.proxied.scene.answering().await? == "v0.8.2", "the stop was to be kept from the engine");
+    }
     let released = try_join_all(held.into_iter().map(Held::release)).await?;
     backout.restart()?;
     try_join_all(released.iter().map(Held::settles)).await?;

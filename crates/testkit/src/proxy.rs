@@ -173,9 +173,9 @@ impl ChaosProxy {
         self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::HoldReply });
     }
 
-    /// Keeps the first request on each connection that holds the bytes `request` from the server, with all that follows
-    /// it there. Those connections end when the mode changes, so that it never arrives: what the client dies before
-    /// sending. Other connections pass.
+    /// Keeps the first request on each connection that holds the bytes `request` from the server, with what came
+    /// together with it and all that follows there. Those connections end when the mode changes, so that it never
+    /// arrives: what the client dies before sending. Other connections pass.
     pub fn keep_request(&self, request: &[u8]) {
         self.set(Mode::Intercept { request: Some(request.into()), fate: Fate::KeepRequest });
     }
