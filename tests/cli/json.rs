@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::desk::{Desk, State};
-use crate::support::{Scene, broken_release, shared_backout};
+use crate::support::{Scene, absent_release, shared_backout};
 
 /// The values of one field of each item.
 fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
@@ -100,10 +100,7 @@ async fn a_script_that_is_refused_gets_the_blocked_plan_or_an_error_apart_from_t
     let backout = shared_backout().await;
     let scene = Scene::new(backout).await.unwrap();
     let desk = Desk { backout, app: &scene.app };
-    let mut absent = broken_release().unwrap();
-    absent.version = "v0.8.1-absent".parse().unwrap();
-    absent.images.insert("web".into(), "cms-backend:absent".into());
-    scene.client.register_release(&scene.app, &absent).await.unwrap();
+    scene.client.register_release(&scene.app, &absent_release().unwrap()).await.unwrap();
     scene.deploy("v0.8.1").await.unwrap();
     let before = State::of(&scene).await;
 

@@ -1,17 +1,14 @@
 //! What is refused: the exit code that a script sees, the next command that a person sees, and nothing changed.
 
 use super::desk::{Desk, State, deployments};
-use crate::support::{Scene, broken_release, shared_backout};
+use crate::support::{Scene, absent_release, broken_release, shared_backout};
 
 #[tokio::test]
 async fn what_is_refused_is_told_with_the_next_command_and_changes_nothing() {
     let backout = shared_backout().await;
     let scene = Scene::new(backout).await.unwrap();
     let desk = Desk { backout, app: &scene.app };
-    let mut absent = broken_release().unwrap();
-    absent.version = "v0.8.1-absent".parse().unwrap();
-    absent.images.insert("web".into(), "cms-backend:absent".into());
-    scene.client.register_release(&scene.app, &absent).await.unwrap();
+    scene.client.register_release(&scene.app, &absent_release().unwrap()).await.unwrap();
     scene.settle_on_v082().await.unwrap();
     let before = State::of(&scene).await;
 

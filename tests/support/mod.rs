@@ -260,6 +260,14 @@ pub(crate) fn broken_release() -> Result<ReleaseSpec> {
     Ok(broken)
 }
 
+/// v0.8.1 with an image that no host has.
+pub(crate) fn absent_release() -> Result<ReleaseSpec> {
+    let mut absent = release("v0.8.1")?;
+    absent.version = "v0.8.1-absent".parse()?;
+    absent.images.insert("web".into(), "cms-backend:absent".into());
+    Ok(absent)
+}
+
 fn migrations(folder: &Path, kind: &str, head: &str) -> Result<Vec<Value>> {
     let suffix = format!(".up.{kind}");
     let mut ups: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;

@@ -69,6 +69,8 @@ impl MariaDb {
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--user=root"])
             .args(["--innodb-buffer-pool-size=32M", LOG_FILE_SIZE])
             .args(["--innodb-flush-log-at-trx-commit=1"])
+            // Every application and service of a test run keeps a few open.
+            .args(["--max-connections=2000"])
             .args(options);
         let mariadb = Self { server: Server::spawn(launch)?, port, scratch };
         mariadb.wait_ready()?;
