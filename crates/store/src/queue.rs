@@ -71,12 +71,12 @@ impl Database {
             workers.push((id(job), id(claims[nth].worker.0)));
             jobs.insert(job, (order, nth));
         }
-        // On a short table the server would rather scan, and wait for rows that another process is claiming.
-        //
         // A job that a stopping worker gave back is running or unwinding already and keeps that state. The event's
         // number is the new event_seq; assignments of one UPDATE see those before them.
         let ids = list(workers.iter().map(|(job, _)| job.clone()));
         let workers = case("worker_id", &workers, rows.len());
+        // On a short table the server would scan, and wait for rows that another process is claiming: `sql_safe_updates`
+        // has a DELETE go by its key.
         let writes = format!(
             "SET STATEMENT sql_safe_updates = 1 FOR DELETE FROM job_queue WHERE job_id IN ({ids}); \
              UPDATE jobs SET fence = fence + 1, event_seq = event_seq + 1, worker_id = {workers}, \

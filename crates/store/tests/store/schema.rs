@@ -162,6 +162,18 @@ async fn what_an_older_program_left_is_there_in_the_newer_schema_wherever_the_ch
 }
 
 #[tokio::test]
+async fn a_program_whose_columns_and_tables_a_newer_one_has_taken_away_waits() {
+    let shop = Shop::open().await;
+    let job = shop.queued().await;
+    for change in ["ALTER TABLE jobs DROP COLUMN recovery_ms", "DROP TABLE job_queue"] {
+        shop.execute(change).await;
+        let (seen, claimed) = (shop.database.job_view(job).await, shop.database.claim(WorkerId::generate(), 1).await);
+        assert!(matches!(seen, Err(Error::Unavailable(_))), "{change}: {seen:?}");
+        assert_eq!(matches!(claimed, Err(Error::Unavailable(_))), change.contains("job_queue"), "{claimed:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_schema_from_other_bytes_is_refused() {
     let url = fresh_url();
     Database::open(&settings(url.clone())).await.unwrap();
