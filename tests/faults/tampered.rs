@@ -39,7 +39,7 @@ async fn a_tampered_down_script_blocks_the_plan_and_does_not_run_in_one_accepted
     proxied.docker.pass();
     let job = scene.rested(job.id).await.unwrap();
     assert!(matches!(job.state, JobState::Undone), "{:?}", job.error);
-    let reason = job.error.clone().unwrap().message;
+    let reason = job.error.clone().unwrap().message.to_string();
     assert!(reason.contains("20250110001") && reason.contains("not the ones that were registered"), "{reason}");
     before.is_undone(scene, &job).await.unwrap();
 

@@ -51,7 +51,7 @@ async fn a_target_that_does_not_become_healthy_brings_the_newer_version_back_wit
     let job = scene.rested(job.id).await.unwrap();
 
     assert_eq!(job.state, JobState::Undone, "{:?}", job.error);
-    assert!(job.error.unwrap().message.contains("exit"), "the reason names the exit of the container");
+    assert!(job.error.unwrap().message.to_string().contains("exit"), "the reason names the exit of the container");
     assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
     assert_eq!(scene.secret().await.unwrap(), secret);
     assert_eq!(scene.containers().await.unwrap().len(), 1);

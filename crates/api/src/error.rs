@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::Sentence;
 use serde_json::Value;
 
 use crate::envelope::Unrendered;
@@ -21,11 +22,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(problem: ProblemType, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(problem: ProblemType, detail: impl Into<Sentence>) -> Self {
         control::Error::new(problem, detail).into()
     }
 
-    pub(crate) fn hinted(problem: ProblemType, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn hinted(problem: ProblemType, detail: impl Into<Sentence>, hint: impl Into<String>) -> Self {
         control::Error::new(problem, detail).with_hint(hint).into()
     }
 

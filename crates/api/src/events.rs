@@ -14,6 +14,7 @@ use domain::ids::JobId;
 use domain::job::JobState;
 use domain::view::{JobEventView, JobView};
 use futures::{Stream, stream};
+use i18n::Language;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
@@ -23,7 +24,9 @@ use utoipa_axum::routes;
 use crate::envelope::FailureBody;
 use crate::error::Failure;
 use crate::extract::{LastEventId, Path, Query};
+use crate::middleware::RequestContext;
 use crate::routes::{App, Heartbeat};
+use crate::told::tell;
 
 /// How long one look for events may wait.
 const AT_MOST: Duration = Duration::from_secs(20);
@@ -53,11 +56,13 @@ struct AfterQuery {
         (status = 204, description = "The job rests, and everything was seen"),
         (status = 404, description = "`not-found`", body = FailureBody),
     ))]
+#[expect(clippy::too_many_arguments, reason = "each is an extractor")]
 async fn follow_job(
     State(control): State<Control>,
     State(stopping): State<CancellationToken>,
     State(Heartbeat(heartbeat)): State<Heartbeat>,
     Extension(caller): Extension<Caller>,
+    Extension(context): Extension<RequestContext>,
     Path(job): Path<JobId>,
     Query(query): Query<AfterQuery>,
     LastEventId(last): LastEventId,
@@ -68,8 +73,9 @@ async fn follow_job(
         // Browsers reconnect to a stream that ended, but not after this.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    let language = context.language;
     let events = Follower { control, caller, job, after, unsent: VecDeque::new(), at_end: false };
-    let events = stream::StreamExt::take_until(events.stream(), stopping.cancelled_owned());
+    let events = stream::StreamExt::take_until(events.stream(language), stopping.cancelled_owned());
     let keep_alive = KeepAlive::new().interval(heartbeat).text("keep-alive");
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response())
@@ -90,10 +96,10 @@ struct Follower {
 }
 
 impl Follower {
-    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        stream::unfold(self, |mut follower| async move {
+    fn stream(self, language: Language) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, move |mut follower| async move {
             let event = follower.next().await?;
-            Some((Ok(written(&event)), follower))
+            Some((Ok(written(&event, language)), follower))
         })
     }
 
@@ -123,8 +129,10 @@ impl Follower {
     }
 }
 
-fn written(event: &JobEventView) -> Event {
+fn written(event: &JobEventView, language: Language) -> Event {
     let sse = Event::default().id(event.seq.to_string()).event(&event.kind).retry(RETRY);
     // Its members are texts, numbers and JSON already: writing it does not fail.
-    sse.json_data(event).unwrap_or_default()
+    let mut data = serde_json::to_value(event).unwrap_or_default();
+    tell(&mut data, language);
+    sse.json_data(data).unwrap_or_default()
 }

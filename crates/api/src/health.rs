@@ -114,7 +114,7 @@ mod tests {
             Dependency { name: "redis", problem: Some("connection refused".to_owned()) },
         ];
         let failure = answered(dependencies, Some(1)).unwrap_err();
-        assert_eq!(failure.error().detail, "redis: connection refused");
+        assert_eq!(failure.error().detail.to_string(), "redis: connection refused");
         let data = failure.data().unwrap();
         assert_eq!(data["status"], "unready");
         assert_eq!(data["dependencies"][0]["ready"], true);

@@ -22,6 +22,7 @@ mod releases;
 mod rollbacks;
 mod routes;
 mod tokens;
+mod told;
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ impl Control {
         }
         if new.description.len() > MAX_TEXT {
             let message = format!("is longer than {MAX_TEXT} bytes");
-            errors.push(FieldError { field: "description".into(), message });
+            errors.push(FieldError { field: "description".into(), message: message.into() });
         }
         if !errors.is_empty() {
             return Err(Error::invalid_fields(errors));

@@ -137,7 +137,7 @@ pub(crate) fn require_short(reason: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!("is longer than {MAX_REASON} bytes");
-    Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message }]))
+    Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message: message.into() }]))
 }
 
 fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {

@@ -168,7 +168,7 @@ impl Control {
                 continue;
             };
             if let Some((field, message)) = planner::mistake(&url, store.database.as_deref().unwrap_or_default()) {
-                errors.push(FieldError { field: format!("data_stores[{index}].{field}"), message });
+                errors.push(FieldError { field: format!("data_stores[{index}].{field}"), message: message.into() });
             }
         }
         errors

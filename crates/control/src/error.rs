@@ -5,6 +5,7 @@ use domain::finding::Finding;
 use domain::ids::JobId;
 use domain::plan::Plan;
 use domain::problem::ProblemType;
+use sentence::Sentence;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +14,7 @@ pub struct Error {
     /// Its stable type.
     pub problem: ProblemType,
     /// What happened, to what, and why; goes to the caller.
-    pub detail: String,
+    pub detail: Box<Sentence>,
     /// The command or call that mends it.
     pub hint: Option<Box<str>>,
     /// What forbids a plan.
@@ -34,10 +35,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error of that type.
-    pub fn new(problem: ProblemType, detail: impl Into<String>) -> Self {
+    pub fn new(problem: ProblemType, detail: impl Into<Sentence>) -> Self {
         Self {
             problem,
-            detail: detail.into(),
+            detail: Box::new(detail.into()),
             hint: None,
             findings: Box::default(),
             fields: Box::default(),

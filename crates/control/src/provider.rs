@@ -265,7 +265,7 @@ fn from_target(error: TargetError) -> StepError {
 }
 
 fn from_seal(error: store::SealError) -> StepError {
-    StepError::permanent(Error::from(error).detail).with_hint("backout doctor")
+    StepError::permanent(*Error::from(error).detail).with_hint("backout doctor")
 }
 
 #[cfg(test)]

@@ -40,7 +40,10 @@ impl Control {
         caller.require(permission::TOKEN_EDIT)?;
         let mut errors = Vec::new();
         if new.name.trim().is_empty() || new.name.chars().count() > MAX_NAME {
-            errors.push(FieldError { field: "name".into(), message: format!("must have 1 to {MAX_NAME} characters") });
+            errors.push(FieldError {
+                field: "name".into(),
+                message: format!("must have 1 to {MAX_NAME} characters").into(),
+            });
         }
         if new.permissions.is_empty() {
             errors.push(FieldError { field: "permissions".into(), message: "needs at least one".into() });
@@ -54,7 +57,7 @@ impl Control {
                 let known = permission::EACH.join(", ");
                 errors.push(FieldError {
                     field: format!("permissions[{index}]"),
-                    message: format!("'{wanted}' is none of: {known}, *"),
+                    message: format!("'{wanted}' is none of: {known}, *").into(),
                 });
             } else {
                 // Nobody gives what they do not have.

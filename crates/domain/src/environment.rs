@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentence::Sentence;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -229,8 +230,9 @@ pub enum GatewayKind {
 pub struct FieldError {
     /// Where it is, e.g. `services[0].hosts[1]`.
     pub field: String,
-    /// What is wrong with it.
-    pub message: String,
+    /// What is wrong with it; in an answer a text in the language of `Accept-Language`.
+    #[schema(value_type = String)]
+    pub message: Sentence,
 }
 
 impl EnvironmentSpec {
@@ -276,7 +278,7 @@ impl EnvironmentSpec {
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         let mut wrong = |field: String, message: &str| {
-            errors.push(FieldError { field, message: message.to_owned() });
+            errors.push(FieldError { field, message: message.into() });
         };
         for (index, host) in self.hosts.iter().enumerate() {
             if !is_name(&host.name) {

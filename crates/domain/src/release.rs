@@ -127,7 +127,7 @@ impl ReleaseSpec {
     /// Everything that is wrong with the registration, all at once.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        let mut wrong = |field: String, message: String| errors.push(FieldError { field, message });
+        let mut wrong = |field: String, message: String| errors.push(FieldError { field, message: message.into() });
         for (field, text) in [("notes", &self.notes), ("notes_zh", &self.notes_zh)] {
             if text.len() > MAX_TEXT {
                 wrong(field.into(), format!("is longer than {MAX_TEXT} bytes"));

@@ -1,12 +1,15 @@
 //! Every sentence that a person reads, in English and Chinese.
 //!
-//! The sentences are in `locales/en.yml` and `locales/zh-CN.yml`; a test holds the two together.
+//! The sentences are in `locales/en.yml` and `locales/zh-CN.yml`; a test holds the two together. Why something failed is
+//! said where it fails, in English; `sentences/zh-CN.toml` has the Chinese, and a test holds it against the sources.
 //! Programs never read them: they have codes, slugs and states.
 
 mod language;
+mod sentence;
 mod sentences;
 
 pub use language::Language;
+pub use sentence::sentence;
 pub use sentences::{finding, finding_hint, job_state, problem_title, step_name, step_state};
 
 rust_i18n::i18n!("locales", fallback = "en");

@@ -1,6 +1,7 @@
 //! What can go wrong in a step and in the journal.
 
 use domain::ids::JobId;
+use sentence::Sentence;
 use serde::{Deserialize, Serialize};
 
 /// How a step's error is to be treated.
@@ -19,14 +20,14 @@ pub enum ErrorKind {
     FenceLost,
 }
 
-/// Why a step gave up. The message goes to people as it is, so it never carries a secret.
+/// Why a step gave up. The message goes to people, so it never carries a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct StepError {
     /// How it is to be treated.
     pub kind: ErrorKind,
     /// What happened, to what, and why.
-    pub message: String,
+    pub message: Sentence,
     /// The next command for a person, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -34,22 +35,22 @@ pub struct StepError {
 
 impl StepError {
     /// An error of that kind.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<Sentence>) -> Self {
         Self { kind, message: message.into(), hint: None }
     }
 
     /// Something did not answer.
-    pub fn transient(message: impl Into<String>) -> Self {
+    pub fn transient(message: impl Into<Sentence>) -> Self {
         Self::new(ErrorKind::Transient, message)
     }
 
     /// Trying again would not help.
-    pub fn permanent(message: impl Into<String>) -> Self {
+    pub fn permanent(message: impl Into<Sentence>) -> Self {
         Self::new(ErrorKind::Permanent, message)
     }
 
     /// It cannot be told whether the effect is there.
-    pub fn unknown(message: impl Into<String>) -> Self {
+    pub fn unknown(message: impl Into<Sentence>) -> Self {
         Self::new(ErrorKind::Unknown, message)
     }
 

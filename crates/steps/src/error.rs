@@ -1,13 +1,14 @@
 //! From drivers' errors to those of steps.
 
 use saga::{ErrorKind, StepError};
+use sentence::sentence;
 
 /// A failed call to the engine of `host`. A lost answer is transient as well: the saga probes before it
 /// runs a step again, and an undo looks before it acts.
 pub fn docker_error(host: &str, error: &driver_docker::Error) -> StepError {
     let kind =
         if error.is_transient() || error.is_outcome_unknown() { ErrorKind::Transient } else { ErrorKind::Permanent };
-    StepError::new(kind, format!("host {host}: {error}"))
+    StepError::new(kind, sentence!("host {host}: {error}", host, error = error.to_string()))
 }
 
 /// A failed call to a cache.
@@ -23,6 +24,6 @@ pub(crate) fn gateway_error(error: &driver_gateway::Error) -> StepError {
 }
 
 /// The world is not the one that was planned for.
-pub(crate) fn world_changed(message: impl Into<String>) -> StepError {
+pub(crate) fn world_changed(message: impl Into<sentence::Sentence>) -> StepError {
     StepError::new(ErrorKind::WorldChanged, message)
 }

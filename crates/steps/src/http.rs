@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect};
 use saga::StepError;
+use sentence::sentence;
 use tokio::time::Instant;
 
 use crate::host::{Host, Watched};
@@ -101,7 +102,7 @@ pub(crate) async fn wait_for_answer(
 
 async fn require_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), StepError> {
     let Some(found) = host.inspect(watched.container).await? else {
-        return Err(StepError::permanent(format!("container {} is gone", watched.container)));
+        return Err(StepError::permanent(sentence!("container {container} is gone", container = watched.container)));
     };
     match found.end() {
         None => Ok(()),
@@ -121,7 +122,7 @@ async fn check_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), StepEr
 }
 
 fn transient_message(error: StepError) -> Result<String, StepError> {
-    if error.kind == saga::ErrorKind::Transient { Ok(error.message) } else { Err(error) }
+    if error.kind == saga::ErrorKind::Transient { Ok(error.message.to_string()) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use domain::ledger::MigrationRef;
 use domain::plan::{DiskAt, Precondition};
 use futures::future::try_join_all;
 use saga::{ErrorKind, Probe, Step, StepContext, StepError};
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{cache_error, world_changed};
@@ -225,13 +226,15 @@ impl Preflight {
 fn told<T>(outcome: Result<T, StepError>) -> Result<Option<String>, StepError> {
     match outcome {
         Ok(_) => Ok(None),
-        Err(error) if matches!(error.kind, ErrorKind::WorldChanged | ErrorKind::Permanent) => Ok(Some(error.message)),
+        Err(error) if matches!(error.kind, ErrorKind::WorldChanged | ErrorKind::Permanent) => {
+            Ok(Some(error.message.to_string()))
+        }
         Err(error) => Err(error),
     }
 }
 
 fn in_store(store: &str, mut error: StepError) -> StepError {
-    error.message = format!("{store}: {}", error.message);
+    error.message = sentence!("{store}: {error}", store, error = error.message);
     error
 }
 

@@ -64,7 +64,7 @@ impl Database {
         for sql in ["DELETE FROM job_queue WHERE job_id = ?", "UPDATE jobs SET worker_id = NULL WHERE id = ?"] {
             sqlx::query(sql).bind(id.0).execute(&mut *tx).await?;
         }
-        let error = ErrorView { step: None, message: reason.to_owned(), hint: None };
+        let error = ErrorView { step: None, message: reason.into(), hint: None };
         move_job(&mut tx, id, next, Some(&error)).await?;
         let data = json!({ "state": next.as_str(), "restored_by": actor, "reason": reason });
         append_event(&mut tx, id, seq, "job", None, &data).await?;

@@ -26,7 +26,7 @@ impl UnreadableBody {
     /// The failure, of a type of its own if the value at that place is what does not fit.
     pub(crate) fn with_type_at(self, place: &str, problem: ProblemType) -> Failure {
         if self.place.as_deref() == Some(place) {
-            return Failure::new(problem, self.failure.error().detail.clone());
+            return Failure::new(problem, *self.failure.error().detail.clone());
         }
         self.failure
     }
@@ -105,7 +105,7 @@ mod tests {
     fn refused<T: DeserializeOwned>(body: &str) -> String {
         let Err(refusal) = parse::<T>(body.as_bytes()) else { panic!("{body} was accepted") };
         assert_eq!(refusal.failure.error().problem, ProblemType::MalformedBody);
-        refusal.failure.error().detail.clone()
+        refusal.failure.error().detail.to_string()
     }
 
     #[test]

@@ -83,7 +83,7 @@ mod tests {
             Ok(Query(page)) => Ok(page.into()),
             Err(failure) => {
                 assert_eq!(failure.error().problem, ProblemType::InvalidQuery);
-                Err(failure.error().detail.clone())
+                Err(failure.error().detail.to_string())
             }
         }
     }

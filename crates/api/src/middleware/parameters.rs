@@ -77,7 +77,7 @@ mod tests {
     fn a_parameter_is_known_where_the_document_names_it() {
         let known = KnownParameters::of(&crate::openapi());
         let refused = |method: Method, path: &str, query: &str| {
-            known.refusal(&method, path, query).map(|failure| failure.error().detail.clone())
+            known.refusal(&method, path, query).map(|failure| failure.error().detail.to_string())
         };
         assert_eq!(refused(Method::GET, "/api/v1/jobs", "limit=5&state=stuck&cursor=a"), None);
         assert_eq!(refused(Method::HEAD, "/api/v1/jobs/{job}", "wait=30s"), None);

@@ -245,7 +245,7 @@ impl Run {
     async fn bring_back(&mut self, statements: &[String], check: &str, marker: &str) -> Result<(), Stays> {
         match self.transaction(statements, Some(check), marker).await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message)),
+            Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message.to_string())),
             Err(error) => Err(Stays::Failed(error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use driver_mariadb::{Executed, ObjectRef};
 use saga::{StatementKey, StepError};
+use sentence::sentence;
 use serde_json::json;
 use sql_script::Effect;
 
@@ -87,10 +88,11 @@ impl Run {
         self.assert_lock().await?;
         self.book.intent(key).await?;
         let marker = self.book.marker(key);
-        let rows = self
-            .transaction(std::slice::from_ref(&unit.text), None, &marker)
-            .await
-            .map_err(|error| StepError { message: format!("{}: {}", plan.place(unit), error.message), ..error })?;
+        let rows =
+            self.transaction(std::slice::from_ref(&unit.text), None, &marker).await.map_err(|error| StepError {
+                message: sentence!("{place}: {error}", place = plan.place(unit), error = error.message),
+                ..error
+            })?;
         self.book.done(key, rows).await
     }
 

@@ -117,6 +117,6 @@ impl Journalled {
     fn stop(&mut self, error: StepError) -> HostError {
         let message = error.message.clone();
         self.stopped = Some(error);
-        HostError::Stop(message)
+        HostError::Stop(message.to_string())
     }
 }

@@ -6,6 +6,7 @@ use domain::ids::PreservationId;
 use driver_mongodb::Overwrite;
 use mongo_script::Operation;
 use saga::{Keeper, Preservation, StatementKey, StepError};
+use sentence::sentence;
 use serde_json::{Value, json};
 
 use super::locked::Run;
@@ -36,7 +37,12 @@ impl Run {
         let paged = self.paged(&self.book.marker(key));
         let failed = |error: driver_mongodb::Error| {
             let error = paged.failed(error);
-            let message = format!("{at}: fields of {collection} cannot be put aside: {}", error.message);
+            let message = sentence!(
+                "{at}: fields of {collection} cannot be put aside: {error}",
+                at,
+                collection,
+                error = error.message
+            );
             StepError { message, ..error }
         };
         let kept = paged.target.keep_fields(collection, filter, fields, &keep).await.map_err(failed)?;

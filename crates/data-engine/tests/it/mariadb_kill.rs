@@ -164,7 +164,7 @@ async fn a_statement_that_is_found_half_done_stops_for_a_person() {
     base.execute("ALTER TABLE t ADD COLUMN b INT").await;
     let error = base.jobs.resume(job, Direction::Up, &migration).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unknown);
-    assert!(error.message.contains("migration 1 (up), statement 1 at line 1"), "{error}");
-    assert!(error.message.contains("ADD COLUMN a: not done; ADD COLUMN b: done"), "{error}");
+    assert!(error.message.to_string().contains("migration 1 (up), statement 1 at line 1"), "{error}");
+    assert!(error.message.to_string().contains("ADD COLUMN a: not done; ADD COLUMN b: done"), "{error}");
     assert!(error.hint.unwrap().contains("mark it as done"));
 }

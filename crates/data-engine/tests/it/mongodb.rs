@@ -155,7 +155,7 @@ async fn what_cannot_be_repeated_stops_for_a_person_when_it_was_interrupted() {
     assert!(ended.is_none());
     let error = base.jobs.resume(job, Direction::Up, &migration).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unknown);
-    assert!(error.message.contains("migration 1 (up), operation 1 at line 1"), "{error}");
+    assert!(error.message.to_string().contains("migration 1 (up), operation 1 at line 1"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +169,7 @@ async fn a_script_that_reads_results_runs_live_and_each_of_its_changes_is_journa
     let job = Job::new();
     let cx = base.jobs.claim(job);
     let error = base.jobs.engine.migrate(&cx, Direction::Up, &migration).await.unwrap_err();
-    assert!(error.message.contains("11000") || error.message.contains("duplicate"), "{error}");
+    assert!(error.message.to_string().contains("11000") || error.message.to_string().contains("duplicate"), "{error}");
     assert_eq!(error.kind, ErrorKind::Permanent);
 }
 

@@ -1,6 +1,7 @@
 //! Jobs, their steps and events.
 
 use chrono::{DateTime, Utc};
+use sentence::Sentence;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -61,8 +62,9 @@ pub struct ErrorView {
     /// The step that decided it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
-    /// What happened, to what, and why.
-    pub message: String,
+    /// What happened, to what, and why; in an answer a text in the language of `Accept-Language`.
+    #[schema(value_type = String)]
+    pub message: Sentence,
     /// The next command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,

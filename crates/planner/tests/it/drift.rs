@@ -58,7 +58,7 @@ async fn assert_no_drift(shop: &Shop, when: &str) {
 
 fn assert_undone_by_the_refused(job: &JobView) {
     assert_eq!(job.state, JobState::Undone, "{:?}", job.error);
-    let why = &job.error.as_ref().unwrap().message;
+    let why = job.error.as_ref().unwrap().message.to_string();
     assert!(why.contains("Duplicate entry"), "{why}");
 }
 
@@ -130,7 +130,7 @@ async fn a_schema_that_changes_between_plan_and_start_ends_the_job_before_anythi
     let worker = shop.work().await;
     let job = shop.rested(&job).await;
     assert_eq!(job.state, JobState::Failed);
-    let why = job.error.unwrap().message;
+    let why = job.error.unwrap().message.to_string();
     assert!(why.contains("the schema of main is"), "{why}");
     worker.shutdown(Duration::from_secs(5)).await;
 }

@@ -97,7 +97,7 @@ async fn a_configuration_that_was_changed_behind_our_back_starts_nothing() {
     // A page answers 503 and is never healthy: what counts here is that preflight and start went well.
     let job = shop.rested(&shop.start("v1.0.0").await.unwrap()).await;
     assert_eq!(job.state, JobState::Undone, "{:?}", job.error);
-    assert!(job.error.as_ref().unwrap().message.contains("status 503"), "{:?}", job.error);
+    assert!(job.error.as_ref().unwrap().message.to_string().contains("status 503"), "{:?}", job.error);
     let preflight = job.steps[0].output.as_ref().unwrap();
     assert!(preflight["images"]["local"][&image].as_str().unwrap().starts_with("sha256:"), "{preflight}");
 
@@ -106,7 +106,7 @@ async fn a_configuration_that_was_changed_behind_our_back_starts_nothing() {
     let job = shop.rested(&shop.start("v1.0.0").await.unwrap()).await;
     assert_eq!(job.state, JobState::Failed);
     assert_eq!(job.steps[0].state, StepState::Failed);
-    let why = job.error.unwrap().message;
+    let why = job.error.unwrap().message.to_string();
     assert!(why.contains("the configuration that v1.0.0 pins for web in production is not the one"), "{why}");
     worker.shutdown(Duration::from_secs(5)).await;
 }

@@ -27,7 +27,7 @@ async fn whichever_step_fails_before_the_pivot_the_world_ends_as_before() {
             assert_eq!(case.live().await, Life::rests(JobState::Undone), "step {failing}");
             case.assert_as_before();
             let error = case.journal.job_error().unwrap();
-            assert_eq!(error.message, format!("step {failing} was told to fail"));
+            assert_eq!(error.message.to_string(), format!("step {failing} was told to fail"));
             assert_eq!(case.journal.step_error(failing), Some(error));
         }
     }
@@ -130,7 +130,7 @@ async fn a_panic_is_a_failure_of_its_step() {
     case.world.on_run(2, [Act::Panic]);
     assert_eq!(case.live().await, Life::rests(JobState::Undone));
     case.assert_as_before();
-    assert!(case.journal.step_error(2).unwrap().message.contains("panicked"));
+    assert!(case.journal.step_error(2).unwrap().message.to_string().contains("panicked"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,5 +34,5 @@ async fn a_plan_that_waits_for_a_step_it_does_not_have_fails_and_is_not_called_s
     case.world.has_no_effect(0);
     assert_eq!(case.live().await, Life::rests(JobState::Failed));
     assert_eq!(case.step(1), StepState::Pending);
-    assert!(case.journal.job_error().unwrap().message.contains("waits for a step"));
+    assert!(case.journal.job_error().unwrap().message.to_string().contains("waits for a step"));
 }

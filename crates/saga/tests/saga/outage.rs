@@ -70,7 +70,7 @@ async fn a_step_that_exceeds_its_deadline_has_failed() {
         assert_eq!(case.live().await, Life::rests(JobState::Undone));
         case.assert_as_before();
         assert_eq!(begun.elapsed().as_secs(), 30);
-        assert!(case.journal.step_error(1).unwrap().message.contains("deadline of 30 s"));
+        assert!(case.journal.step_error(1).unwrap().message.to_string().contains("deadline of 30 s"));
     }
 }
 

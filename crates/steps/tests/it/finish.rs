@@ -33,6 +33,6 @@ async fn a_retired_container_that_runs_again_is_not_removed() {
 
     let finish = world.bind(&StepSpec::Finish { retired: vec![world.at.clone()] }).await;
     let error = finish.run(&world.cx(6)).await.unwrap_err();
-    assert!(error.message.contains(&world.retired()), "{error}");
+    assert!(error.message.to_string().contains(&world.retired()), "{error}");
     assert!(world.engine.inspect(&world.retired()).await.unwrap().is_some());
 }

@@ -107,7 +107,7 @@ async fn a_foreign_container_under_the_pages_name_is_left_alone() {
         switches.off.run(&cx).await.unwrap_err(),
     ] {
         assert_eq!(error.kind, ErrorKind::Permanent);
-        assert!(error.message.contains(&name), "{error}");
+        assert!(error.message.to_string().contains(&name), "{error}");
     }
     assert!(page(&world).await.is_some());
 }
@@ -120,7 +120,7 @@ async fn a_page_that_ends_is_told() {
     let place = PageAt::Container { at, image: broken.tag, port };
     let on = world.bind(&StepSpec::MaintenanceOn { page: place }).await;
     let error = on.run(&world.cx(2)).await.unwrap_err();
-    assert!(error.message.contains("cannot go on"), "{error}");
+    assert!(error.message.to_string().contains("cannot go on"), "{error}");
     on.undo(&world.cx(2), None).await.unwrap();
     assert!(page(&world).await.is_none());
 }

@@ -59,16 +59,16 @@ async fn every_difference_is_told_at_once() {
 
     let error = preflight.run(&world.cx(0)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::WorldChanged);
-    assert_eq!(error.message.matches("when this was planned").count(), 3, "{error}");
-    assert!(error.message.contains("the ledger of main is 001 and was 001, 002"), "{error}");
+    assert_eq!(error.message.to_string().matches("when this was planned").count(), 3, "{error}");
+    assert!(error.message.to_string().contains("the ledger of main is 001 and was 001, 002"), "{error}");
 
     let unplanned = world.bind(&conditions(&world, &running, None, &["001"])).await;
     let error = unplanned.run(&world.cx(0)).await.unwrap_err();
-    assert!(error.message.contains("was not there when this was planned"), "{error}");
+    assert!(error.message.to_string().contains("was not there when this was planned"), "{error}");
     let missing = Tagged { tag: "no-such-image:1".to_owned(), id: running.id.clone() };
     let missing = world.bind(&conditions(&world, &missing, Some(&running.id), &["001"])).await;
     let error = missing.run(&world.cx(0)).await.unwrap_err();
-    assert!(error.message.contains("image no-such-image:1 on host local is not there"), "{error}");
+    assert!(error.message.to_string().contains("image no-such-image:1 on host local is not there"), "{error}");
 }
 
 #[tokio::test]
@@ -132,7 +132,11 @@ async fn a_schema_that_changed_since_the_plan_is_a_difference() {
     let condition = Precondition::Schema { store: "main".to_owned(), engine: Engine::MariaDb, fingerprint };
     let error = refusal(&world, condition).await;
     assert_eq!(error.kind, ErrorKind::WorldChanged);
-    assert!(error.message.contains("the schema of main is ") && error.message.contains("was of the plan"), "{error}");
+    assert!(
+        error.message.to_string().contains("the schema of main is ")
+            && error.message.to_string().contains("was of the plan"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -146,7 +150,10 @@ async fn a_configuration_that_is_not_the_registered_one_is_a_difference() {
     };
     let error = refusal(&world, condition("another")).await;
     assert_eq!(error.kind, ErrorKind::WorldChanged);
-    assert!(error.message.contains("the configuration of web is not the one that was registered"), "{error}");
+    assert!(
+        error.message.to_string().contains("the configuration of web is not the one that was registered"),
+        "{error}"
+    );
     checks(&world, vec![condition("as registered")]).await.run(&world.cx(0)).await.unwrap();
 }
 
@@ -170,7 +177,10 @@ async fn scripts_have_to_be_stored_as_they_were_planned() {
     let other = MigrationRef { down_sha256: Some(script_sha256("DROP TABLE b")), ..reference.clone() };
     world.settings().scripts = vec![Scripts { reference: other, up: up.clone(), down: Some(down.clone()) }];
     let error = refusal(&world, condition()).await;
-    assert!(error.message.starts_with("main: the stored scripts are not those that were planned"), "{error}");
+    assert!(
+        error.message.to_string().starts_with("main: the stored scripts are not those that were planned"),
+        "{error}"
+    );
     world.settings().scripts = vec![Scripts { reference: reference.clone(), up, down: Some(down) }];
     checks(&world, vec![condition()]).await.run(&world.cx(0)).await.unwrap();
 }

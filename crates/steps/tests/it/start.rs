@@ -177,7 +177,10 @@ async fn an_image_that_moved_is_not_started() {
 
     let error = start.run(&cx).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::WorldChanged);
-    assert!(error.message.contains(&planned.id) && error.message.contains(&other.id), "{error}");
+    assert!(
+        error.message.to_string().contains(&planned.id) && error.message.to_string().contains(&other.id),
+        "{error}"
+    );
     assert!(world.container().await.is_none());
 
     let missing = Tagged { tag: "no-such-image:1".to_owned(), id: planned.id.clone() };
@@ -194,7 +197,7 @@ async fn a_foreign_container_under_the_name_is_named_and_left_alone() {
 
     let error = start.run(&cx).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains(&id(&foreign)[..12]), "{error}");
+    assert!(error.message.to_string().contains(&id(&foreign)[..12]), "{error}");
     assert!(!is_done(&start.probe(&cx).await));
     start.undo(&cx, None).await.unwrap();
     assert_eq!(world.container().await.unwrap(), foreign);
@@ -332,7 +335,7 @@ async fn a_service_whose_old_container_is_gone_is_not_started_without_what_was_s
     let cx = world.cx(2);
     let error = start.run(&cx).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains(&world.retired()), "{error}");
+    assert!(error.message.to_string().contains(&world.retired()), "{error}");
     assert!(world.container().await.is_none(), "no bare one in its place");
     start.undo(&cx, None).await.unwrap();
 }

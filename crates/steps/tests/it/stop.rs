@@ -207,7 +207,7 @@ async fn a_container_that_the_engine_would_remove_is_refused_before_its_stop() {
 
     let error = stop.run(&cx).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains("--rm"), "{error}");
+    assert!(error.message.to_string().contains("--rm"), "{error}");
     stop.undo(&cx, None).await.unwrap();
     let after = world.container().await.unwrap();
     assert_eq!(after["State"]["StartedAt"], before["State"]["StartedAt"]);
@@ -233,7 +233,7 @@ async fn what_was_kept_and_is_gone_is_told() {
 
     let error = stop.undo(&cx, Some(output.clone())).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains(&world.retired()), "{error}");
+    assert!(error.message.to_string().contains(&world.retired()), "{error}");
     let hint = error.hint.unwrap();
     assert!(hint.contains(&format!("--name {} {}", world.at.container, old.id)), "{hint}");
     assert!(hint.contains(&format!("backout job resolve {} retry", world.job)), "{hint}");
@@ -292,7 +292,7 @@ async fn a_foreign_container_in_place_is_left_alone() {
 
     assert!(is_done(&stop.probe(&cx).await));
     let error = stop.undo(&cx, Some(output)).await.unwrap_err();
-    assert!(error.message.contains(&id(&foreign)[..12]), "{error}");
+    assert!(error.message.to_string().contains(&id(&foreign)[..12]), "{error}");
     assert!(is_running(&world.container().await.unwrap()));
 }
 

@@ -84,7 +84,10 @@ async fn a_job_that_was_undone_leaves_what_ran_before() {
     assert_eq!((environment.active_job, environment.current), (None, Some(before)));
     let job = shop.database.job_view(held.job).await.unwrap();
     let error = job.error.unwrap();
-    assert_eq!((error.step, error.message.as_str(), error.hint.as_deref()), (Some(0), "no such host", Some("look")));
+    assert_eq!(
+        (error.step, error.message.to_string().as_str(), error.hint.as_deref()),
+        (Some(0), "no such host", Some("look"))
+    );
     assert!(job.ended_at.is_some() && job.measurements.is_some());
     let deployments = shop
         .database

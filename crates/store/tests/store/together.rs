@@ -140,7 +140,7 @@ async fn many_jobs_that_end_at_once_each_get_the_end_that_they_get_alone() {
     assert_eq!(views[1].measurements.as_ref().unwrap().rows_preserved, 5);
     assert_eq!(views[5].state, JobState::Failed);
     let failed = views[5].error.clone().unwrap();
-    assert_eq!((failed.step, failed.message.as_str(), failed.hint.as_deref()), (Some(1), TEXT, Some(TEXT)));
+    assert_eq!((failed.step, failed.message.to_string().as_str(), failed.hint.as_deref()), (Some(1), TEXT, Some(TEXT)));
     assert_eq!(views[6].error.as_ref().unwrap().message, "why it began");
     assert_eq!(views[7].error.as_ref().unwrap().message, TEXT);
     assert_eq!((views[8].state, &views[8].error), (JobState::Succeeded, &None));

@@ -99,7 +99,7 @@ impl Display {
         let mut line = format!("  {mark} {}: {} ({took})", self.label(step), step_state(self.language, state));
         if let Some(error) = error {
             line.push_str("\n      ");
-            line.push_str(&error.message);
+            line.push_str(&error.message.to_string());
         }
         self.line(&line);
     }
