@@ -19,11 +19,9 @@ pub use value::Value;
 
 /// A sentence in English, with the values for its `{places}`. [`fmt::Display`] tells it in English.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Sentence {
-    #[serde(rename = "sentence")]
     template: Cow<'static, str>,
-    #[serde(default)]
     values: BTreeMap<Cow<'static, str>, Value>,
 }
 
@@ -94,26 +92,29 @@ impl fmt::Display for Sentence {
     }
 }
 
-/// A sentence as it is read: what was written before there were sentences, and what an answer says, is a bare text.
-#[derive(Deserialize)]
+/// A sentence as it is written down. Words that are not ours, and what was written before there were sentences, are a
+/// bare text.
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Stored {
     Bare(String),
-    Whole {
-        sentence: String,
-        #[serde(default)]
-        values: BTreeMap<String, Value>,
-    },
+    Whole { sentence: Cow<'static, str>, values: BTreeMap<Cow<'static, str>, Value> },
+}
+
+impl From<Sentence> for Stored {
+    fn from(Sentence { template, values }: Sentence) -> Self {
+        match values.get("words") {
+            Some(Value::Text(words)) if template == VERBATIM => Self::Bare(words.clone()),
+            _ => Self::Whole { sentence: template, values },
+        }
+    }
 }
 
 impl From<Stored> for Sentence {
     fn from(stored: Stored) -> Self {
         match stored {
             Stored::Bare(words) => Self::verbatim(words),
-            Stored::Whole { sentence, values } => Self {
-                template: Cow::Owned(sentence),
-                values: values.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect(),
-            },
+            Stored::Whole { sentence, values } => Self { template: sentence, values },
         }
     }
 }
@@ -165,6 +166,7 @@ mod tests {
         let read: Sentence = serde_json::from_value(json!("host {host} is away")).unwrap();
         assert_eq!(read, Sentence::verbatim("host {host} is away"));
         assert_eq!(read.told(&in_chinese, "；"), "host {host} is away");
+        assert_eq!(serde_json::to_value(read).unwrap(), json!("host {host} is away"));
     }
 
     #[test]
