@@ -14,6 +14,7 @@ use crate::group::Group;
 use crate::keys::Keyring;
 use crate::migrate;
 use crate::queue::Claim;
+use crate::short::Idle;
 
 /// How to reach the control database.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ pub struct Database {
     keys: Keyring,
     endings: Arc<Group<Ending, Outcome>>,
     claims: Arc<Group<Claim, Result<Vec<Held>>>>,
+    idle: Arc<Idle>,
 }
 
 impl Database {
@@ -72,7 +74,14 @@ impl Database {
                 })
             })
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options, keys: settings.keys.clone(), endings: Arc::default(), claims: Arc::default() })
+        Ok(Self {
+            pool,
+            options,
+            keys: settings.keys.clone(),
+            endings: Arc::default(),
+            claims: Arc::default(),
+            idle: Arc::default(),
+        })
     }
 
     /// A connection of its own, for whoever must not wait for the pool.
@@ -80,6 +89,17 @@ impl Database {
         Ok(tokio::time::timeout(ACQUIRE_TIMEOUT, self.options.connect())
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)??)
+    }
+
+    /// A connection for [`crate::short`], as one of the pool.
+    pub(crate) async fn connect_for_transactions(&self) -> Result<sqlx::MySqlConnection> {
+        let mut connection = self.connect_alone().await?;
+        connection.execute(SESSION).await?;
+        Ok(connection)
+    }
+
+    pub(crate) fn idle(&self) -> &Arc<Idle> {
+        &self.idle
     }
 
     pub(crate) fn keys(&self) -> &Keyring {
@@ -110,6 +130,7 @@ impl Database {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        self.idle.forget();
         self.pool.close().await;
     }
 }
