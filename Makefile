@@ -31,7 +31,7 @@ test: setup examples lint doc build ## Run every check
 	cargo test --workspace --quiet
 
 chaos: setup examples build ## Run the long form of the fault tests
-	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-tests faults::
+	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-tests faults:: -- --include-ignored
 	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-data-engine
 
 bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")

@@ -50,6 +50,35 @@ async fn outage(backout: &Backout, after: &str, proxy: Which) -> Result<()> {
     before.is_rolled_back(scene, &scene.rested(job.id).await?).await
 }
 
+/// Whoever is away longer than a step waits turns the job back, and the way back waits for them as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a step waits for minutes: `make chaos` runs it"]
+async fn a_job_unwinds_when_a_server_stays_away_beyond_a_steps_deadline() {
+    let backout = shared_backout().await;
+    let cases: [(&str, &str, &[u8], Which); 2] = [
+        ("Docker", "stop_service", b"/stop", |proxied| &proxied.docker),
+        ("Redis", "flush_cache", b"SCAN", |proxied| &proxied.redis),
+    ];
+    let cases = cases.map(|(name, step, request, proxy)| async move {
+        gone_for_long(backout, step, request, proxy).await.with_context(|| format!("{name} stayed away"))
+    });
+    try_join_all(cases).await.unwrap();
+}
+
+async fn gone_for_long(backout: &Backout, step: &str, request: &[u8], proxy: Which) -> Result<()> {
+    let proxied = Proxied::on_v082(backout).await?;
+    let scene = &proxied.scene;
+    let before = Before::of(scene).await?;
+    proxy(&proxied).keep_request(request);
+    let job = scene.start_rollback("v0.8.1").await?;
+    proxy(&proxied).requested().await;
+    proxy(&proxied).refuse();
+    scene.step(&job, step, "failed").await?;
+    scene.step(&job, step, "undoing").await?;
+    proxied.pass();
+    before.is_undone(scene, &scene.rested(job.id).await?).await
+}
+
 /// The server has dropped the column, cannot say so, and is away: what was done is found by looking.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_on_when_its_database_went_away_in_the_middle_of_a_migration() {

@@ -26,7 +26,7 @@ pub(crate) use self::table_in_use::TableInUse;
 
 pub(crate) const ENVIRONMENT: &str = "production";
 /// Longer than any job of these tests takes on a busy machine.
-const JOB_WAIT: Duration = Duration::from_mins(2);
+const JOB_WAIT: Duration = Duration::from_mins(5);
 
 /// One application with one environment; nothing of it is shared with other tests but the servers.
 pub(crate) struct Scene {
