@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::view::JobView;
+use domain::job::JobState;
+use domain::view::{JobView, ResolveRequest, StuckChoice};
 use futures::future::try_join_all;
 use testkit::{Backout, ChaosProxy, World};
 
@@ -77,6 +78,28 @@ async fn gone_for_long(backout: &Backout, step: &str, request: &[u8], proxy: Whi
     scene.step(&job, step, "undoing").await?;
     proxied.pass();
     before.is_undone(scene, &scene.rested(job.id).await?).await
+}
+
+/// A cache that cannot be flushed is no reason to leave people without the version that worked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a step waits for minutes: `make chaos` runs it"]
+async fn the_version_comes_back_though_the_cache_stays_away_and_a_person_ends_the_job_later() {
+    let proxied = Proxied::on_v082(shared_backout().await).await.unwrap();
+    let scene = &proxied.scene;
+    let before = Before::of(scene).await.unwrap();
+    proxied.redis.keep_request(b"SCAN");
+    let job = scene.start_rollback("v0.8.1").await.unwrap();
+    proxied.redis.requested().await;
+    proxied.redis.refuse();
+    scene.step(&job, "flush_cache", "undo_failed").await.unwrap();
+    let stuck = scene.rested(job.id).await.unwrap();
+    assert_eq!(stuck.state, JobState::Stuck);
+    assert!(stuck.error.unwrap().message.to_string().contains("Redis"));
+    assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
+    proxied.pass();
+    let retry = ResolveRequest { choice: StuckChoice::Retry, reason: "the cache is back".into() };
+    scene.client.resolve_job(job.id, &retry).await.unwrap();
+    before.is_undone(scene, &scene.rested(job.id).await.unwrap()).await.unwrap();
 }
 
 /// The server has dropped the column, cannot say so, and is away: what was done is found by looking.

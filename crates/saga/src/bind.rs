@@ -64,4 +64,8 @@ impl BoundStep for Unbindable {
     fn has_effect(&self) -> bool {
         true
     }
+
+    fn holds_up_unwinding(&self) -> bool {
+        true
+    }
 }

@@ -244,6 +244,7 @@ impl Saga<'_> {
 
     /// Undoes, last first, everything that may have an effect.
     async fn backward(&mut self) -> Result<Option<JobState>, Abandoned> {
+        let mut left = None;
         for (id, step) in self.steps_to_undo().await? {
             if self.stop.is_cancelled() {
                 return Ok(None);
@@ -255,11 +256,18 @@ impl Saga<'_> {
                 UndoEnded::Interrupted => return Ok(None),
                 UndoEnded::Failed(error) => {
                     let note = JobNote { step: Some(id), error: Some(error) };
-                    return self.job_event(JobEvent::GotStuck, note).await.map(Some);
+                    if step.holds_up_unwinding() {
+                        return self.job_event(JobEvent::GotStuck, note).await.map(Some);
+                    }
+                    left.get_or_insert(note);
                 }
             }
         }
-        self.job_event(JobEvent::UnwindFinished, JobNote::default()).await.map(Some)
+        let ended = match left {
+            None => self.job_event(JobEvent::UnwindFinished, JobNote::default()),
+            Some(note) => self.job_event(JobEvent::GotStuck, note),
+        };
+        ended.await.map(Some)
     }
 
     /// Steps with something to take back, in reverse plan order: dependants always come before what they depend on.

@@ -51,6 +51,12 @@ pub trait Step: Send + Sync {
     fn has_effect(&self) -> bool {
         true
     }
+
+    /// Whether what was done before this step must not be undone where its own undo fails for good. Where it may be, as
+    /// with an entry in a cache, unwinding goes on, and a person is told at its end.
+    fn holds_up_unwinding(&self) -> bool {
+        true
+    }
 }
 
 /// A [`Step`] whose output type is erased; implemented by [`Erased`] only.
@@ -68,6 +74,8 @@ pub trait BoundStep: Send + Sync {
     fn patience(&self) -> Duration;
     /// See [`Step::has_effect`].
     fn has_effect(&self) -> bool;
+    /// See [`Step::holds_up_unwinding`].
+    fn holds_up_unwinding(&self) -> bool;
 }
 
 /// Wraps a typed step so that its output is JSON.
@@ -105,6 +113,10 @@ impl<S: Step> BoundStep for Erased<S> {
 
     fn has_effect(&self) -> bool {
         self.0.has_effect()
+    }
+
+    fn holds_up_unwinding(&self) -> bool {
+        self.0.holds_up_unwinding()
     }
 }
 

@@ -51,4 +51,9 @@ impl Step for MaintenanceOff {
     fn deadline(&self) -> Duration {
         DEADLINE
     }
+
+    /// The version comes back, with the page or without.
+    fn holds_up_unwinding(&self) -> bool {
+        false
+    }
 }

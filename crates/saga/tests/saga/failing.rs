@@ -113,6 +113,21 @@ async fn a_failed_undo_is_stuck_and_either_word_of_a_person_goes_on_unwinding() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failed_undo_of_a_minor_step_does_not_keep_the_others_from_being_undone() {
+    let case = Case::new(&chain(), 3);
+    case.world.is_minor(1);
+    case.world.on_run(3, [Act::Fail(ErrorKind::Permanent)]);
+    case.world.on_undo(1, [Act::Fail(ErrorKind::Permanent)]);
+    assert_eq!(case.live().await, Life::rests(JobState::Stuck));
+    assert_eq!(case.world.present(), [1]);
+    assert_eq!(case.journal.job_error().unwrap().message, "step 1 was told to fail");
+    case.retry();
+    assert_eq!(case.live().await, Life::rests(JobState::Undone), "{}", case.journal.log());
+    assert_eq!((case.world.undos(0), case.world.undos(1)), (1, 2), "what is undone is not undone again");
+    case.assert_as_before();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_that_cannot_tell_makes_the_job_stuck_and_its_dependants_wait() {
     let case = Case::new(&chain(), 3);
     case.world.on_run(1, [Act::FailAfter(ErrorKind::Unknown)]);

@@ -49,6 +49,7 @@ struct Inner {
     undo: BTreeMap<u32, VecDeque<Act>>,
     unknown: Vec<u32>,
     effectless: Vec<u32>,
+    minor: Vec<u32>,
     patience: Option<Duration>,
     unbindable: BTreeMap<u32, VecDeque<StepError>>,
     order: Vec<String>,
@@ -97,6 +98,11 @@ impl World {
     /// The step only looks.
     pub(crate) fn has_no_effect(&self, id: u32) {
         self.inner().effectless.push(id);
+    }
+
+    /// Unwinding goes on where the step's undo fails.
+    pub(crate) fn is_minor(&self, id: u32) {
+        self.inner().minor.push(id);
     }
 
     /// The step's next bindings fail.
@@ -218,6 +224,10 @@ impl Step for CellStep {
     fn has_effect(&self) -> bool {
         !self.world.inner().effectless.contains(&self.id)
     }
+
+    fn holds_up_unwinding(&self) -> bool {
+        !self.world.inner().minor.contains(&self.id)
+    }
 }
 
 type Acts = BTreeMap<u32, VecDeque<Act>>;
@@ -301,7 +311,11 @@ impl CellStep {
         if !inner.cells[&self.id].present {
             return;
         }
-        let dependant = self.world.depends_on.iter().find(|(id, on)| on.contains(&self.id) && inner.cells[id].present);
+        let dependant = self
+            .world
+            .depends_on
+            .iter()
+            .find(|(id, on)| on.contains(&self.id) && inner.cells[id].present && !inner.minor.contains(id));
         let dependant = dependant.map(|(id, _)| *id);
         if let Some(dependant) = dependant {
             inner.violations.push(format!("{} was undone before {dependant}, which builds on it", self.id));
