@@ -7,6 +7,7 @@ use domain::environment::FieldError;
 use domain::finding::Finding;
 use domain::ids::JobId;
 use domain::problem::ProblemType;
+use sentence::sentence;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -144,7 +145,7 @@ impl IntoResponse for Answer {
             Err(error) => {
                 let failure = control::Error {
                     cause: Some(Box::new(error)),
-                    ..control::Error::new(ProblemType::Internal, "the answer could not be written as JSON")
+                    ..control::Error::new(ProblemType::Internal, sentence!("the answer could not be written as JSON"))
                 };
                 return Failure::from(failure).into_response();
             }

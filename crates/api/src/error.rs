@@ -22,11 +22,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(problem: ProblemType, detail: impl Into<Sentence>) -> Self {
+    pub(crate) fn new(problem: ProblemType, detail: Sentence) -> Self {
         control::Error::new(problem, detail).into()
     }
 
-    pub(crate) fn hinted(problem: ProblemType, detail: impl Into<Sentence>, hint: impl Into<String>) -> Self {
+    pub(crate) fn hinted(problem: ProblemType, detail: Sentence, hint: Sentence) -> Self {
         control::Error::new(problem, detail).with_hint(hint).into()
     }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use control::{Control, Dependency};
 use domain::problem::ProblemType;
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -46,7 +47,8 @@ struct DependencyView {
     /// Whether it works.
     ready: bool,
     /// Why it does not.
-    problem: Option<String>,
+    #[schema(value_type = Option<String>)]
+    problem: Option<Sentence>,
 }
 
 impl From<Dependency> for DependencyView {
@@ -87,8 +89,9 @@ async fn of(control: &Control) -> Answered {
 }
 
 fn answered(dependencies: Vec<Dependency>, workers: Option<u64>) -> Answered {
-    let problem =
-        |dependency: &Dependency| dependency.problem.as_ref().map(|problem| format!("{}: {problem}", dependency.name));
+    let problem = |dependency: &Dependency| {
+        dependency.problem.as_ref().map(|problem| sentence!("{name}: {problem}", name = dependency.name, problem))
+    };
     let problems = dependencies.iter().filter_map(problem).collect::<Vec<_>>();
     let view = HealthView {
         status: if problems.is_empty() { "ready" } else { "unready" },
@@ -99,7 +102,11 @@ fn answered(dependencies: Vec<Dependency>, workers: Option<u64>) -> Answered {
     if problems.is_empty() {
         return Ok(Answer::ok(view));
     }
-    let failure = Failure::hinted(ProblemType::Unavailable, problems.join("; "), "backout doctor");
+    let failure = Failure::hinted(
+        ProblemType::Unavailable,
+        sentence!("{all}", all = problems),
+        Sentence::verbatim("backout doctor"),
+    );
     Err(failure.with_data(serde_json::to_value(view).unwrap_or_default()))
 }
 
@@ -111,7 +118,7 @@ mod tests {
     fn one_dependency_that_fails_is_named_and_makes_the_service_unready() {
         let dependencies = vec![
             Dependency { name: "database", problem: None },
-            Dependency { name: "redis", problem: Some("connection refused".to_owned()) },
+            Dependency { name: "redis", problem: Some(Sentence::verbatim("connection refused")) },
         ];
         let failure = answered(dependencies, Some(1)).unwrap_err();
         assert_eq!(failure.error().detail.to_string(), "redis: connection refused");

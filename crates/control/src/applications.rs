@@ -4,6 +4,7 @@ use domain::environment::{FieldError, is_name};
 use domain::limits::MAX_TEXT;
 use domain::problem::ProblemType;
 use domain::view::{ApplicationView, NewApplication, Page};
+use sentence::sentence;
 
 use crate::error::named;
 use crate::{Caller, Control, Error, PageRequest, Result, permission};
@@ -16,20 +17,23 @@ impl Control {
         if !is_name(&new.name) {
             errors.push(FieldError {
                 field: "name".into(),
-                message: "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit".into(),
+                message: sentence!("must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit"),
             });
         }
         if new.description.len() > MAX_TEXT {
-            let message = format!("is longer than {MAX_TEXT} bytes");
-            errors.push(FieldError { field: "description".into(), message: message.into() });
+            let message = sentence!("is longer than {limit} bytes", limit = MAX_TEXT);
+            errors.push(FieldError { field: "description".into(), message });
         }
         if !errors.is_empty() {
             return Err(Error::invalid_fields(errors));
         }
         self.database().insert_application(&caller.actor, &new).await.map_err(|error| {
             if error.is_taken("applications_name") {
-                Error::new(ProblemType::AlreadyExists, format!("there is an application '{}' already", new.name))
-                    .with_hint(format!("backout status --app {}", new.name))
+                Error::new(
+                    ProblemType::AlreadyExists,
+                    sentence!("there is an application '{name}' already", name = new.name),
+                )
+                .with_command(format!("backout status --app {}", new.name))
             } else {
                 error.into()
             }

@@ -2,6 +2,7 @@
 
 use domain::ids::TokenId;
 use domain::problem::ProblemType;
+use sentence::sentence;
 
 use crate::IdempotencyKey;
 use crate::error::{Error, Result};
@@ -61,7 +62,10 @@ impl Caller {
         if self.permissions.iter().any(|granted| granted == permission || granted == permission::ALL) {
             return Ok(());
         }
-        Err(Error::new(ProblemType::Forbidden, format!("token '{}' lacks the permission '{permission}'", self.actor))
-            .with_hint(format!("backout token create NAME --permission {permission}")))
+        Err(Error::new(
+            ProblemType::Forbidden,
+            sentence!("token '{actor}' lacks the permission '{permission}'", actor = self.actor, permission),
+        )
+        .with_command(format!("backout token create NAME --permission {permission}")))
     }
 }

@@ -8,6 +8,7 @@ use domain::plan::{self, Plan};
 use domain::problem::ProblemType;
 use domain::view::JobView;
 use planner::Question;
+use sentence::sentence;
 use store::{Enqueue, NewJob, StoredEnvironment, StoredRelease};
 
 use crate::environments::locked;
@@ -50,9 +51,9 @@ impl Control {
         if consent.plan_digest.is_some_and(|digest| digest != plan.digest) {
             return Err(Error::new(
                 ProblemType::CurrentMismatch,
-                "the plan is not the one that was shown: the world has changed since",
+                sentence!("the plan is not the one that was shown: the world has changed since"),
             )
-            .with_hint(format!("backout plan --app {} --env {}", environment.application, environment.name)));
+            .with_command(format!("backout plan --app {} --env {}", environment.application, environment.name)));
         }
         self.accept(caller, environment, plan, consent).await
     }
@@ -85,16 +86,20 @@ impl Control {
             Enqueue::Locked(holder) => Err(locked(holder)),
             Enqueue::CurrentChanged => Err(Error::new(
                 ProblemType::CurrentMismatch,
-                "another deployment succeeded, or the settings were edited, while this one was being planned",
+                sentence!(
+                    "another deployment succeeded, or the settings were edited, while this one was being planned"
+                ),
             )
-            .with_hint("backout status")),
+            .with_command("backout status")),
             Enqueue::Closed => {
-                let detail = "a person keeps the maintenance page on";
-                Err(Error::new(ProblemType::EnvironmentLocked, detail).with_hint("backout maintenance off"))
+                let detail = sentence!("a person keeps the maintenance page on");
+                Err(Error::new(ProblemType::EnvironmentLocked, detail).with_command("backout maintenance off"))
             }
             Enqueue::KeyLost => Err(in_progress()),
-            Enqueue::Open => Err(Error::new(ProblemType::EnvironmentLocked, "the maintenance page is not on")
-                .with_hint("backout status")),
+            Enqueue::Open => {
+                Err(Error::new(ProblemType::EnvironmentLocked, sentence!("the maintenance page is not on"))
+                    .with_command("backout status"))
+            }
         }
     }
 
@@ -119,15 +124,15 @@ impl Control {
         let shown = |version: Option<String>| version.unwrap_or_else(|| "nothing".to_owned());
         Err(Error::new(
             ProblemType::CurrentMismatch,
-            format!(
-                "'{}/{}' runs {}, not {}",
-                environment.application,
-                environment.name,
-                shown(current.map(|release| release.version.to_string())),
-                shown(expected.map(|version| version.to_string())),
+            sentence!(
+                "'{application}/{environment}' runs {current}, not {expected}",
+                application = environment.application,
+                environment = environment.name,
+                current = shown(current.map(|release| release.version.to_string())),
+                expected = shown(expected.map(|version| version.to_string()))
             ),
         )
-        .with_hint(format!("backout status --app {}", environment.application)))
+        .with_command(format!("backout status --app {}", environment.application)))
     }
 }
 
@@ -136,8 +141,8 @@ pub(crate) fn require_short(reason: &str) -> Result<()> {
     if reason.len() <= MAX_REASON {
         return Ok(());
     }
-    let message = format!("is longer than {MAX_REASON} bytes");
-    Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message: message.into() }]))
+    let message = sentence!("is longer than {limit} bytes", limit = MAX_REASON);
+    Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message }]))
 }
 
 fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
@@ -147,16 +152,16 @@ fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Re
     if consent.confirm != Some(environment.name.as_str()) {
         return Err(Error::new(
             ProblemType::ConfirmationRequired,
-            format!("'{}' is protected: send its name as 'confirm'", environment.name),
+            sentence!("'{environment}' is protected: send its name as 'confirm'", environment = environment.name),
         )
-        .with_hint(format!("\"confirm\": \"{}\"", environment.name)));
+        .with_command(format!("\"confirm\": \"{}\"", environment.name)));
     }
     if consent.reason.trim().is_empty() {
         return Err(Error::new(
             ProblemType::ConfirmationRequired,
-            format!("'{}' is protected: a reason is needed", environment.name),
+            sentence!("'{environment}' is protected: a reason is needed", environment = environment.name),
         )
-        .with_hint("--reason 'why'"));
+        .with_command("--reason 'why'"));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use domain::environment::{Engine, EnvironmentSpec, FieldError, is_name};
 use domain::ids::EnvironmentId;
 use domain::problem::ProblemType;
 use domain::view::{CurrentView, EnvironmentView, NewEnvironment, Page};
+use sentence::sentence;
 use store::StoredEnvironment;
 
 use crate::error::named;
@@ -24,8 +25,8 @@ impl Control {
         let owner = self.application(application).await?;
         let mut errors = new.spec.validate();
         if !is_name(&new.name) {
-            let message = "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit";
-            errors.insert(0, FieldError { field: "name".into(), message: message.into() });
+            let message = sentence!("must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit");
+            errors.insert(0, FieldError { field: "name".into(), message });
         }
         let id = EnvironmentId::generate();
         let spec = self.seal(id, new.spec, None, errors)?;
@@ -53,7 +54,7 @@ impl Control {
         let spec = self.seal(stored.id, spec, Some(&stored.spec), errors)?;
         let updated = self.database().update_environment(&caller.actor, &stored, &spec, revision).await;
         updated.map_err(|error| match error {
-            store::Error::Conflict(why) => Error::new(ProblemType::PreconditionFailed, why).with_hint(format!(
+            store::Error::Conflict(why) => Error::new(ProblemType::PreconditionFailed, why).with_command(format!(
                 "GET /api/v1/applications/{application}/environments/{environment}, then PUT with its ETag"
             )),
             other => taken(other, application, environment),
@@ -140,10 +141,10 @@ impl Control {
             if secret.is_mask() {
                 match known.get(&place) {
                     Some(sealed) => *secret = sealed.clone(),
-                    None => errors.push(FieldError { field: place, message: "is the mask; send the value".into() }),
+                    None => errors.push(FieldError { field: place, message: sentence!("is the mask; send the value") }),
                 }
             } else if secret.is_sealed() {
-                errors.push(FieldError { field: place, message: "must not begin like a sealed value".into() });
+                errors.push(FieldError { field: place, message: sentence!("must not begin like a sealed value") });
             } else {
                 *secret = self.keys().seal(&format!("{id}/{place}"), secret)?;
             }
@@ -168,7 +169,7 @@ impl Control {
                 continue;
             };
             if let Some((field, message)) = planner::mistake(&url, store.database.as_deref().unwrap_or_default()) {
-                errors.push(FieldError { field: format!("data_stores[{index}].{field}"), message: message.into() });
+                errors.push(FieldError { field: format!("data_stores[{index}].{field}"), message });
             }
         }
         errors
@@ -178,19 +179,19 @@ impl Control {
 fn taken(error: store::Error, application: &str, environment: &str) -> Error {
     match error {
         store::Error::Taken(what) if what.starts_with("port ") || what.starts_with("socket ") => {
-            Error::new(ProblemType::PortReserved, format!("{what} is reserved by another service"))
-                .with_hint("backout status")
+            Error::new(ProblemType::PortReserved, sentence!("{what} is reserved by another service", what))
+                .with_command("backout status")
         }
         store::Error::Taken(_) => Error::new(
             ProblemType::AlreadyExists,
-            format!("there is an environment '{application}/{environment}' already"),
+            sentence!("there is an environment '{application}/{environment}' already", application, environment),
         )
-        .with_hint(format!("backout env set {environment} --app {application} -f FILE")),
+        .with_command(format!("backout env set {environment} --app {application} -f FILE")),
         other => other.into(),
     }
 }
 
 pub(crate) fn locked(job: domain::ids::JobId) -> Error {
-    let error = Error::new(ProblemType::EnvironmentLocked, format!("job {job} holds the environment"));
-    Error { lock_holder: Some(job), retry_after: Some(5), ..error.with_hint(format!("backout job watch {job}")) }
+    let error = Error::new(ProblemType::EnvironmentLocked, sentence!("job {job} holds the environment", job));
+    Error { lock_holder: Some(job), retry_after: Some(5), ..error.with_command(format!("backout job watch {job}")) }
 }

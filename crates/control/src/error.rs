@@ -5,7 +5,7 @@ use domain::finding::Finding;
 use domain::ids::JobId;
 use domain::plan::Plan;
 use domain::problem::ProblemType;
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub struct Error {
     /// What happened, to what, and why; goes to the caller.
     pub detail: Box<Sentence>,
     /// The command or call that mends it.
-    pub hint: Option<Box<str>>,
+    pub hint: Option<Box<Sentence>>,
     /// What forbids a plan.
     pub findings: Box<[Finding]>,
     /// Fields with values that cannot be accepted.
@@ -35,10 +35,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error of that type.
-    pub fn new(problem: ProblemType, detail: impl Into<Sentence>) -> Self {
+    pub fn new(problem: ProblemType, detail: Sentence) -> Self {
         Self {
             problem,
-            detail: Box::new(detail.into()),
+            detail: Box::new(detail),
             hint: None,
             findings: Box::default(),
             fields: Box::default(),
@@ -50,26 +50,33 @@ impl Error {
 
     /// The same error with the command or call that mends it.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into().into_boxed_str());
+    pub fn with_command(self, command: impl Into<String>) -> Self {
+        self.with_hint(Sentence::verbatim(command))
+    }
+
+    /// The same error with what mends it, where that is no command.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Sentence) -> Self {
+        self.hint = Some(Box::new(hint));
         self
     }
 
     /// There is nothing of that name.
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::missing(what, format!("there is no {what} '{name}'"))
+        Self::missing(what, sentence!("there is no {what} '{name}'", what = noun(what), name))
     }
 
     /// Whoever looked for a job finds it in the list of jobs, and not where the problem type sends people.
-    fn missing(what: &str, detail: String) -> Self {
+    fn missing(what: &str, detail: Sentence) -> Self {
         let error = Self::new(ProblemType::NotFound, detail);
-        if what == "job" { error.with_hint("backout jobs") } else { error }
+        if what == "job" { error.with_command("backout jobs") } else { error }
     }
 
     /// Fields that cannot be accepted.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
-        let detail = fields.iter().map(|field| format!("{} {}", field.field, field.message)).collect::<Vec<_>>();
-        Self { fields: fields.into(), ..Self::new(ProblemType::InvalidField, detail.join("; ")) }
+        let one = |field: &FieldError| sentence!("{field} {mistake}", field = field.field, mistake = field.message);
+        let mistakes: Vec<Sentence> = fields.iter().map(one).collect();
+        Self { fields: fields.into(), ..Self::new(ProblemType::InvalidField, sentence!("{all}", all = mistakes)) }
     }
 
     /// A plan with blockers.
@@ -77,7 +84,10 @@ impl Error {
         let codes = plan.blockers().map(|finding| finding.code.as_str()).collect::<Vec<_>>().join(", ");
         Self {
             findings: plan.blockers().cloned().collect(),
-            ..Self::new(ProblemType::PlanBlocked, format!("the plan to {} is blocked by: {codes}", plan.to.version))
+            ..Self::new(
+                ProblemType::PlanBlocked,
+                sentence!("the plan to {version} is blocked by: {codes}", version = plan.to.version, codes),
+            )
         }
     }
 }
@@ -86,24 +96,28 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         let (problem, detail) = match &error {
             store::Error::Missing(what) => {
-                let missing = Self::missing(what, format!("there is no such {what}"));
+                let missing = Self::missing(what, sentence!("there is no such {what}", what = noun(what)));
                 return Self { cause: Some(Box::new(error)), ..missing };
             }
             store::Error::Unavailable(_) => {
-                (ProblemType::Unavailable, "the control database does not answer".to_owned())
+                (ProblemType::Unavailable, sentence!("the control database does not answer"))
             }
-            store::Error::Taken(what) => (ProblemType::AlreadyExists, format!("{what} is taken")),
+            store::Error::Taken(what) => (ProblemType::AlreadyExists, sentence!("{what} is taken", what)),
             // A net: what a caller sends is measured before it gets to the store.
-            store::Error::TooLong(what) => (ProblemType::InvalidField, format!("{what} is longer than can be stored")),
+            store::Error::TooLong(what) => {
+                (ProblemType::InvalidField, sentence!("{what} is longer than can be stored", what))
+            }
             store::Error::Conflict(why) => (ProblemType::JobState, why.clone()),
-            store::Error::BadCursor => (ProblemType::InvalidQuery, error.to_string()),
+            store::Error::BadCursor => {
+                (ProblemType::InvalidQuery, sentence!("the cursor is not one that this list gave out"))
+            }
             store::Error::Corrupt(_) | store::Error::Refused(_) | store::Error::OtherKeys { .. } => {
-                (ProblemType::Internal, "the control plane failed to read or write its own records".to_owned())
+                (ProblemType::Internal, sentence!("the control plane failed to read or write its own records"))
             }
         };
         let fields: Box<[FieldError]> = match &error {
             store::Error::TooLong(what) => {
-                Box::new([FieldError { field: what.clone(), message: "is longer than can be stored".into() }])
+                Box::new([FieldError { field: what.clone(), message: sentence!("is longer than can be stored") }])
             }
             _ => Box::default(),
         };
@@ -118,8 +132,23 @@ impl From<store::Error> for Error {
 
 impl From<store::SealError> for Error {
     fn from(error: store::SealError) -> Self {
-        let detail = "a secret could not be sealed or opened with the keys at hand";
+        let detail = sentence!("a secret could not be sealed or opened with the keys at hand");
         Self { cause: Some(Box::new(error)), ..Self::new(ProblemType::Internal, detail) }
+    }
+}
+
+/// What a kind of thing is called.
+fn noun(what: &str) -> Sentence {
+    match what {
+        "application" => sentence!("application"),
+        "data store" => sentence!("data store"),
+        "deployment" => sentence!("deployment"),
+        "environment" => sentence!("environment"),
+        "job" => sentence!("job"),
+        "migration" => sentence!("migration"),
+        "release" => sentence!("release"),
+        "token" => sentence!("token"),
+        other => Sentence::verbatim(other),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 
 use crate::Control;
@@ -12,7 +13,7 @@ pub struct Dependency {
     /// Its name, e.g. `database`. A Redis that wakes other processes is none: without it they poll.
     pub name: &'static str,
     /// Why it does not work; none if it does.
-    pub problem: Option<String>,
+    pub problem: Option<Sentence>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -24,8 +25,8 @@ impl Control {
     pub async fn dependencies(&self) -> Vec<Dependency> {
         let database = match tokio::time::timeout(DEADLINE, self.database().ping()).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("no answer within {} s", DEADLINE.as_secs())),
+            Ok(Err(error)) => Some(error.sentence()),
+            Err(_) => Some(sentence!("no answer within {limit} s", limit = DEADLINE.as_secs())),
         };
         vec![Dependency { name: "database", problem: database }]
     }

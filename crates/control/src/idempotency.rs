@@ -2,6 +2,7 @@
 
 use domain::problem::ProblemType;
 use domain::view::JobView;
+use sentence::sentence;
 use store::{KeyState, RequestKey, StoredAnswer};
 
 use crate::{Caller, Control, Error, Result};
@@ -46,7 +47,7 @@ impl IdempotencyKey {
 }
 
 pub(crate) fn in_progress() -> Error {
-    let detail = "a request with this Idempotency-Key is still being answered";
+    let detail = sentence!("a request with this Idempotency-Key is still being answered");
     Error { retry_after: Some(1), ..Error::new(ProblemType::IdempotencyInProgress, detail) }
 }
 
@@ -62,10 +63,11 @@ impl Control {
             })),
             KeyState::InProgress => Err(in_progress()),
             KeyState::Accepted(job) => Ok(Reservation::Accepted(Box::new(self.database().job_view(job).await?))),
-            KeyState::OtherBody => {
-                Err(Error::new(ProblemType::IdempotencyMismatch, "this Idempotency-Key came with another body before")
-                    .with_hint("send another key, or the same body"))
-            }
+            KeyState::OtherBody => Err(Error::new(
+                ProblemType::IdempotencyMismatch,
+                sentence!("this Idempotency-Key came with another body before"),
+            )
+            .with_hint(sentence!("send another key, or the same body"))),
         }
     }
 

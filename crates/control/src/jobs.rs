@@ -117,7 +117,7 @@ fn rests(state: JobState) -> bool {
 fn named_job(id: JobId) -> impl FnOnce(store::Error) -> Error {
     move |error| match error {
         store::Error::Conflict(why) => {
-            Error::new(ProblemType::JobState, why).with_hint(format!("backout job watch {id}"))
+            Error::new(ProblemType::JobState, why).with_command(format!("backout job watch {id}"))
         }
         other => named("job", &id.to_string())(other),
     }

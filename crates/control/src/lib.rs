@@ -31,6 +31,7 @@ pub use jobs::JobFilter;
 use planner::Targets;
 pub use releases::ReleaseFilter;
 use secrecy::SecretString;
+use sentence::{Sentence, sentence};
 use store::{Cursor, Database, Keyring};
 use wake::Wake;
 pub use worker::{Worker, WorkerSettings};
@@ -62,9 +63,9 @@ const MAX_LIMIT: u32 = 200;
 impl PageRequest {
     fn cursor(&self) -> Result<Cursor> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        let invalid = |detail: String| Error::new(domain::problem::ProblemType::InvalidQuery, detail);
+        let invalid = |detail: Sentence| Error::new(domain::problem::ProblemType::InvalidQuery, detail);
         if limit == 0 || limit > MAX_LIMIT {
-            return Err(invalid(format!("limit must be between 1 and {MAX_LIMIT}")));
+            return Err(invalid(sentence!("limit must be between 1 and {limit}", limit = MAX_LIMIT)));
         }
         Ok(Cursor::new(self.cursor.as_deref(), limit)?)
     }

@@ -3,6 +3,7 @@
 use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::problem::ProblemType;
 use domain::view::{JobView, MaintenanceRequest};
+use sentence::sentence;
 
 use crate::change::{Consent, require_short};
 use crate::{Caller, Control, Error, Result, permission};
@@ -36,8 +37,9 @@ impl Control {
         require_short(reason)?;
         let stored = self.environment(application, environment).await?;
         let Some(current) = self.require_current(&stored, None).await? else {
-            let detail = format!("nothing has been deployed to '{application}/{environment}' yet");
-            return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_hint("backout deploy VERSION"));
+            let detail =
+                sentence!("nothing has been deployed to '{application}/{environment}' yet", application, environment);
+            return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_command("backout deploy VERSION"));
         };
         let plan = self.plan_change(&stored, &current, kind, SchemaMode::Keep).await?;
         // Showing a page is its own confirmation: it loses nothing and is undone by one command.

@@ -14,6 +14,7 @@ use domain::release::ServiceConfig;
 use planner::TargetError;
 use saga::{ErrorKind, Held, JournalError, StepError};
 use secrecy::SecretString;
+use sentence::{Sentence, sentence};
 use steps::{OpenService, Provider};
 use store::{NewBackup, StoredEnvironment, StoredRelease};
 
@@ -35,7 +36,7 @@ impl StoreProvider {
 
     async fn host(&self, job: JobId, host: &str) -> Result<Host, StepError> {
         let environment = self.environment_of(job).await?;
-        environment.spec.host(host).cloned().ok_or_else(|| gone("host", host))
+        environment.spec.host(host).cloned().ok_or_else(|| gone(&sentence!("host"), host))
     }
 
     /// What a release pins for a service of an environment, its secrets opened; none where it pins nothing.
@@ -60,7 +61,8 @@ impl StoreProvider {
 
     async fn data_store(&self, job: JobId, store: &str) -> Result<(StoredEnvironment, DataStore), StepError> {
         let environment = self.environment_of(job).await?;
-        let data_store = environment.spec.data_store(store).cloned().ok_or_else(|| gone("data store", store))?;
+        let data_store =
+            environment.spec.data_store(store).cloned().ok_or_else(|| gone(&sentence!("data store"), store))?;
         Ok((environment, data_store))
     }
 }
@@ -93,11 +95,11 @@ impl Provider for StoreProvider {
             let stored = self.control.database().migration(reference.id).await.map_err(from_store)?;
             // The plan's hashes are the ones that were approved; the stored bytes have to have them still.
             if stored.reference != *reference || !stored.is_intact() {
-                return Err(StepError::permanent(format!(
-                    "the scripts of migration {} are not the ones that were registered",
-                    reference.version
+                return Err(StepError::permanent(sentence!(
+                    "the scripts of migration {version} are not the ones that were registered",
+                    version = reference.version
                 ))
-                .with_hint("backout doctor"));
+                .with_command("backout doctor"));
             }
             scripts.push(Scripts { reference: stored.reference, up: stored.up, down: stored.down });
         }
@@ -106,7 +108,7 @@ impl Provider for StoreProvider {
 
     async fn service(&self, job: JobId, service: &str) -> Result<OpenService, StepError> {
         let environment = self.environment_of(job).await?;
-        let service = environment.spec.service(service).cloned().ok_or_else(|| gone("service", service))?;
+        let service = environment.spec.service(service).cloned().ok_or_else(|| gone(&sentence!("service"), service))?;
         let mut env = BTreeMap::new();
         for (key, value) in &service.env {
             let text = match value {
@@ -139,12 +141,9 @@ impl Provider for StoreProvider {
         if !is_planned {
             return Err(StepError::new(
                 ErrorKind::WorldChanged,
-                format!(
-                    "the configuration that {} pins for {service} in {} is not the one that was registered",
-                    release.version, environment.name
-                ),
+                sentence!("the configuration that {version} pins for {service} in {environment} is not the one that was registered", version = release.version, service, environment = environment.name),
             )
-            .with_hint("backout doctor"));
+            .with_command("backout doctor"));
         }
         Ok(config.into_iter().flatten().map(|(key, value)| (key, text_of(value))).collect())
     }
@@ -242,18 +241,14 @@ fn address_of(docker: &str) -> String {
     host_and_port.rsplit_once(':').map_or(host_and_port, |(host, _)| host).to_owned()
 }
 
-fn gone(what: &str, name: &str) -> StepError {
-    StepError::permanent(format!("{what} '{name}' is no longer among the environment's settings"))
-        .with_hint("backout env set, with what the plan needs")
+fn gone(what: &Sentence, name: &str) -> StepError {
+    StepError::permanent(sentence!("{what} '{name}' is no longer among the environment's settings", what, name))
+        .with_command("backout env set, with what the plan needs")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err takes")]
 fn from_store(error: store::Error) -> StepError {
-    if error.is_unavailable() {
-        StepError::transient(error.to_string())
-    } else {
-        StepError::permanent(error.to_string())
-    }
+    if error.is_unavailable() { StepError::transient(error.sentence()) } else { StepError::permanent(error.sentence()) }
 }
 
 fn from_target(error: TargetError) -> StepError {
@@ -265,7 +260,7 @@ fn from_target(error: TargetError) -> StepError {
 }
 
 fn from_seal(error: store::SealError) -> StepError {
-    StepError::permanent(*Error::from(error).detail).with_hint("backout doctor")
+    StepError::permanent(*Error::from(error).detail).with_command("backout doctor")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use domain::ids::ReleaseId;
 use domain::problem::ProblemType;
 use domain::release::{ReleaseSpec, ServiceConfig};
 use domain::view::{Page, ReleaseDetail, ReleaseView};
+use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 use store::{Keyring, NewRelease, Registered, ReleaseQuery, StoredRelease};
 
@@ -38,9 +39,9 @@ impl Control {
         match self.database().register_release(&caller.actor, owner.id, &new).await? {
             Registered::Different => Err(Error::new(
                 ProblemType::AlreadyExists,
-                format!("{version} of '{application}' is registered with other content"),
+                sentence!("{version} of '{application}' is registered with other content", version, application),
             )
-            .with_hint("register the change under a new version")),
+            .with_hint(sentence!("register the change under a new version"))),
             outcome => {
                 let stored = self.database().release(owner.id, &version).await?;
                 Ok((detail(stored), outcome == Registered::New))
@@ -82,10 +83,11 @@ impl Control {
     ) -> Result<StoredRelease> {
         let version = parse_version(version)?;
         self.database().release(owner, &version).await.map_err(|error| match error {
-            store::Error::Missing(_) => {
-                Error::new(ProblemType::UnknownVersion, format!("'{application}' has no release {version}"))
-                    .with_hint(format!("backout releases --app {application}"))
-            }
+            store::Error::Missing(_) => Error::new(
+                ProblemType::UnknownVersion,
+                sentence!("'{application}' has no release {version}", application, version),
+            )
+            .with_command(format!("backout releases --app {application}")),
             other => other.into(),
         })
     }
@@ -93,8 +95,8 @@ impl Control {
     fn seal_release(&self, mut spec: ReleaseSpec) -> Result<NewRelease> {
         let mut errors = spec.validate();
         let id = ReleaseId::generate();
-        let content =
-            serde_json::to_vec(&spec).map_err(|error| Error::new(ProblemType::Internal, error.to_string()))?;
+        let content = serde_json::to_vec(&spec)
+            .map_err(|error| Error::new(ProblemType::Internal, Sentence::verbatim(error.to_string())))?;
         let mut config_sha256: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         for (environment, services) in &mut spec.config {
             for (service, config) in services {
@@ -107,7 +109,7 @@ impl Control {
                     if secret.is_mask() || secret.is_sealed() {
                         errors.push(FieldError {
                             field: format!("config.{environment}.{service}.{key}"),
-                            message: "is a mask or a sealed value; send the value itself".into(),
+                            message: sentence!("is a mask or a sealed value; send the value itself"),
                         });
                     } else {
                         *secret = self.keys().seal(&config_place(id, environment, service, key), secret)?;
@@ -129,7 +131,7 @@ pub(crate) fn config_place(release: ReleaseId, environment: &str, service: &str,
 
 pub(crate) fn parse_version(text: &str) -> Result<Version> {
     text.parse().map_err(|error: domain::version::InvalidVersion| {
-        Error::new(ProblemType::InvalidVersion, error.to_string()).with_hint("backout releases")
+        Error::new(ProblemType::InvalidVersion, error.sentence()).with_command("backout releases")
     })
 }
 

@@ -5,6 +5,7 @@ use domain::environment::FieldError;
 use domain::plan::Plan;
 use domain::problem::ProblemType;
 use domain::view::{JobView, RollbackRequest};
+use sentence::sentence;
 use store::{StoredEnvironment, StoredRelease};
 
 use crate::change::Consent;
@@ -36,11 +37,11 @@ impl Control {
             return Err(Error {
                 fields: Box::new([FieldError {
                     field: "expected_current".into(),
-                    message: "is needed where no target is named, so that the second of two people does not go one release further back".into(),
+                    message: sentence!("is needed where no target is named, so that the second of two people does not go one release further back"),
                 }]),
-                ..Error::new(ProblemType::InvalidField, "expected_current is needed where no target is named")
+                ..Error::new(ProblemType::InvalidField, sentence!("expected_current is needed where no target is named"))
             }
-            .with_hint(format!("backout status --app {application}")));
+            .with_command(format!("backout status --app {application}")));
         }
         let (stored, plan) = self.rollback_plan(application, environment, &request).await?;
         let consent = Consent {
@@ -62,17 +63,21 @@ impl Control {
         let Some(current) = current else {
             return Err(Error::new(
                 ProblemType::NoRollbackTarget,
-                format!("nothing has been deployed to '{application}/{environment}' yet"),
+                sentence!("nothing has been deployed to '{application}/{environment}' yet", application, environment),
             )
-            .with_hint("backout deploy VERSION"));
+            .with_command("backout deploy VERSION"));
         };
         let target = self.rollback_target(&stored, &current, request.target.as_deref()).await?;
         if target.version > current.version {
             return Err(Error::new(
                 ProblemType::InvalidField,
-                format!("{} is newer than {}, which runs: that is not a rollback", target.version, current.version),
+                sentence!(
+                    "{target} is newer than {current}, which runs: that is not a rollback",
+                    target = target.version,
+                    current = current.version
+                ),
             )
-            .with_hint(format!("backout deploy {}", target.version)));
+            .with_command(format!("backout deploy {}", target.version)));
         }
         let plan = self.plan_change(&stored, &target, DeploymentKind::Rollback, request.schema).await?;
         Ok((stored, plan))
@@ -91,9 +96,12 @@ impl Control {
             Some(release) => Ok(self.database().release_by_id(release).await?),
             None => Err(Error::new(
                 ProblemType::NoRollbackTarget,
-                format!("no release older than {} is known to have run well here", current.version),
+                sentence!("no release older than {version} is known to have run well here", version = current.version),
             )
-            .with_hint(format!("backout releases --app {}, then backout rollback VERSION", environment.application))),
+            .with_command(format!(
+                "backout releases --app {}, then backout rollback VERSION",
+                environment.application
+            ))),
         }
     }
 }

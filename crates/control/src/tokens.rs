@@ -5,6 +5,7 @@ use domain::ids::TokenId;
 use domain::limits::is_storable_time;
 use domain::problem::ProblemType;
 use domain::view::{MintedToken, NewToken, Page, TokenView};
+use sentence::sentence;
 use sha2::{Digest, Sha256};
 
 use crate::error::named;
@@ -20,8 +21,11 @@ impl Control {
     /// The caller behind a bearer token (`bko_…`).
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
         let unknown = || {
-            Error::new(ProblemType::Unauthenticated, "the token is not known, or it was revoked or has expired")
-                .with_hint("backout token create NAME")
+            Error::new(
+                ProblemType::Unauthenticated,
+                sentence!("the token is not known, or it was revoked or has expired"),
+            )
+            .with_command("backout token create NAME")
         };
         if !bearer.starts_with(PREFIX) || bearer.len() != PREFIX.len() + 2 * SECRET_BYTES {
             return Err(unknown());
@@ -42,14 +46,14 @@ impl Control {
         if new.name.trim().is_empty() || new.name.chars().count() > MAX_NAME {
             errors.push(FieldError {
                 field: "name".into(),
-                message: format!("must have 1 to {MAX_NAME} characters").into(),
+                message: sentence!("must have 1 to {limit} characters", limit = MAX_NAME),
             });
         }
         if new.permissions.is_empty() {
-            errors.push(FieldError { field: "permissions".into(), message: "needs at least one".into() });
+            errors.push(FieldError { field: "permissions".into(), message: sentence!("needs at least one") });
         }
         if new.expires_at.is_some_and(|at| !is_storable_time(at)) {
-            let message = "must be in the years 1000 to 9999".into();
+            let message = sentence!("must be in the years 1000 to 9999");
             errors.push(FieldError { field: "expires_at".into(), message });
         }
         for (index, wanted) in new.permissions.iter().enumerate() {
@@ -57,7 +61,7 @@ impl Control {
                 let known = permission::EACH.join(", ");
                 errors.push(FieldError {
                     field: format!("permissions[{index}]"),
-                    message: format!("'{wanted}' is none of: {known}, *").into(),
+                    message: sentence!("'{wanted}' is none of: {known}, *", wanted, known),
                 });
             } else {
                 // Nobody gives what they do not have.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::ids::PreservationId;
 use domain::ledger::{Direction, MigrationRef};
 use saga::{AppliedUp, LedgerRecord, Preservation, StatementJournal, StatementKey, StepContext, StepError};
+use sentence::sentence;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Variant, Version};
 
@@ -58,11 +59,12 @@ impl Book {
         match self.entries().get(&place(key)) {
             None => Ok(Progress::Untouched),
             Some((sha256, progress)) if *sha256 == key.sha256 => Ok(*progress),
-            Some(_) => Err(StepError::permanent(format!(
-                "statement {} of migration {} ({}) is not the one that was begun: the script was changed",
-                key.index,
-                key.migration,
-                key.direction.as_str()
+            Some(_) => Err(StepError::permanent(sentence!(
+                "statement {index} of migration {version} ({direction}) is not the one that was begun: the script was \
+                 changed",
+                index = key.index,
+                version = &key.migration,
+                direction = key.direction.as_str()
             ))),
         }
     }
@@ -133,16 +135,16 @@ impl Book {
         if up.migration == reference.id {
             return Ok(());
         }
-        Err(StepError::permanent(format!(
-            "{} belongs to other scripts than those that were applied: our ledger has registration {} (up {}), and this \
-             is registration {} (up {})",
-            script.name(),
-            up.migration,
-            short(&up.script_sha256),
-            reference.id,
-            short(&reference.up_sha256)
+        Err(StepError::permanent(sentence!(
+            "{script} belongs to other scripts than those that were applied: our ledger has registration {applied} (up \
+             {applied_sha256}), and this is registration {registered} (up {registered_sha256})",
+            script = script.name(),
+            applied = up.migration.to_string(),
+            applied_sha256 = short(&up.script_sha256),
+            registered = reference.id.to_string(),
+            registered_sha256 = short(&reference.up_sha256)
         ))
-        .with_hint("plan again: the down that belongs to the applied up is the one to run"))
+        .with_hint(sentence!("plan again: the down that belongs to the applied up is the one to run")))
     }
 
     /// See [`go_on`].
@@ -228,7 +230,7 @@ pub(crate) fn early_marker(id: PreservationId) -> String {
 /// saga takes a transient error of a step that was asked to stop for an interruption.
 pub(crate) fn go_on(cx: &StepContext) -> Result<(), StepError> {
     if cx.stop().is_cancelled() {
-        return Err(StepError::transient("asked to stop; what is done is in the journal"));
+        return Err(StepError::transient(sentence!("asked to stop; what is done is in the journal")));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The engine's public face: which target, which way, and the questions to it.
 
+use sentence::Sentence;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -49,7 +50,7 @@ pub struct Migrated {
     pub fingerprint: String,
     /// What was put aside earlier and did not come back, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Sentence>,
 }
 
 /// Runs, probes and undoes the migrations of one data store.

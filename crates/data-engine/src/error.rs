@@ -1,6 +1,7 @@
 //! What can go wrong with a data store.
 
 use saga::StepError;
+use sentence::Sentence;
 
 /// The result of this crate's questions to a data store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,6 +19,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong, for a person.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::MariaDb(error) => error.sentence(),
+            Self::MongoDb(error) => error.sentence(),
+        }
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -29,6 +38,6 @@ impl Error {
 
 impl From<Error> for StepError {
     fn from(error: Error) -> Self {
-        if error.is_transient() { Self::transient(error.to_string()) } else { Self::permanent(error.to_string()) }
+        if error.is_transient() { Self::transient(error.sentence()) } else { Self::permanent(error.sentence()) }
     }
 }

@@ -1,10 +1,11 @@
 //! Which of several copies comes back. A copy is made each time a script destroys something, and one that could not
 //! come back is still there when the next is made.
 
+use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use domain::ids::PreservationId;
-use saga::{Keeper, Preservation};
+use saga::{Keeper, Preservation, StepError};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of one copy.
@@ -59,8 +60,23 @@ pub(crate) fn choose(kept: &[Preservation], early: &HashSet<PreservationId>) -> 
 }
 
 /// Why a copy stays in whose place another one was chosen.
-pub(crate) fn older(kept: &Preservation) -> String {
-    format!("another copy was chosen in its place; this one stays as {}", place(&kept.keeper))
+pub(crate) fn older(kept: &Preservation) -> Sentence {
+    sentence!("another copy was chosen in its place; this one stays as {place}", place = place(&kept.keeper))
+}
+
+/// What is told of a copy that stays.
+pub(crate) fn stays(kept: &Preservation, why: &Sentence) -> Sentence {
+    sentence!("{object} stays put aside: {why}", object = &kept.object, why)
+}
+
+/// Reads what [`stays`] told from the note that it was written to; older notes are bare texts.
+pub(crate) fn noted(note: &str) -> Sentence {
+    serde_json::from_str(note).unwrap_or_else(|_| Sentence::verbatim(note))
+}
+
+/// The error of a note about which copies come back that is not understood.
+pub(crate) fn unreadable_note(marker: &str, error: &serde_json::Error) -> StepError {
+    StepError::permanent(sentence!("the note {marker} cannot be read: {error}", marker, error = error.to_string()))
 }
 
 /// Where a copy is.

@@ -2,6 +2,7 @@
 
 use domain::ledger::Direction;
 use saga::{StatementKey, StepError};
+use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 
 use crate::engine::Scripts;
@@ -25,14 +26,16 @@ impl<'a> Script<'a> {
             Direction::Up => (Some(scripts.up.as_str()), Some(reference.up_sha256.as_str())),
             Direction::Down => (scripts.down.as_deref(), reference.down_sha256.as_deref()),
         };
-        let missing =
-            || StepError::permanent(format!("migration {} has no {} script", reference.version, direction.as_str()));
+        let missing = || {
+            let (version, direction) = (&reference.version, direction.as_str());
+            StepError::permanent(sentence!("migration {version} has no {direction} script", version, direction))
+        };
         let (text, registered) = (text.ok_or_else(missing)?, registered.ok_or_else(missing)?);
         if sha256(text.as_bytes()) != registered {
-            return Err(StepError::permanent(format!(
-                "the {} script of migration {} is not the one that was registered: its SHA-256 differs",
-                direction.as_str(),
-                reference.version
+            return Err(StepError::permanent(sentence!(
+                "the {direction} script of migration {version} is not the one that was registered: its SHA-256 differs",
+                direction = direction.as_str(),
+                version = &reference.version
             )));
         }
         Ok(Self { scripts, direction, undo, text })
@@ -58,8 +61,8 @@ impl<'a> Script<'a> {
     }
 
     /// For messages: `migration 20250110001 (down)`.
-    pub(crate) fn name(&self) -> String {
-        format!("migration {} ({})", self.version(), self.direction.as_str())
+    pub(crate) fn name(&self) -> Sentence {
+        sentence!("migration {version} ({direction})", version = self.version(), direction = self.direction.as_str())
     }
 }
 

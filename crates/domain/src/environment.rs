@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -277,37 +277,37 @@ impl EnvironmentSpec {
     /// Everything that is wrong with the settings, all at once.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        let mut wrong = |field: String, message: &str| {
-            errors.push(FieldError { field, message: message.into() });
+        let mut wrong = |field: String, message: Sentence| {
+            errors.push(FieldError { field, message });
         };
         for (index, host) in self.hosts.iter().enumerate() {
             if !is_name(&host.name) {
-                wrong(format!("hosts[{index}].name"), NAME_RULE);
+                wrong(format!("hosts[{index}].name"), name_rule());
             }
             if !(host.docker.starts_with("unix://") || host.docker.starts_with("tcp://")) {
-                wrong(format!("hosts[{index}].docker"), "must begin with unix:// or tcp://");
+                wrong(format!("hosts[{index}].docker"), sentence!("must begin with unix:// or tcp://"));
             }
             if host.docker.chars().count() > MAX_ADDRESS {
-                wrong(format!("hosts[{index}].docker"), "is longer than 255 characters");
+                wrong(format!("hosts[{index}].docker"), sentence!("is longer than 255 characters"));
             }
             if self.hosts[..index].iter().any(|other| other.name == host.name) {
-                wrong(format!("hosts[{index}].name"), "is used twice");
+                wrong(format!("hosts[{index}].name"), sentence!("is used twice"));
             }
         }
         for (index, service) in self.services.iter().enumerate() {
             let at = format!("services[{index}]");
             if !is_name(&service.name) {
-                wrong(format!("{at}.name"), NAME_RULE);
+                wrong(format!("{at}.name"), name_rule());
             }
             if !is_name(&service.container) {
-                wrong(format!("{at}.container"), NAME_RULE);
+                wrong(format!("{at}.container"), name_rule());
             }
             if service.hosts.is_empty() {
-                wrong(format!("{at}.hosts"), "needs at least one host");
+                wrong(format!("{at}.hosts"), sentence!("needs at least one host"));
             }
             for (nth, host) in service.hosts.iter().enumerate() {
                 if self.host(host).is_none() {
-                    wrong(format!("{at}.hosts[{nth}]"), "is not among the environment's hosts");
+                    wrong(format!("{at}.hosts[{nth}]"), sentence!("is not among the environment's hosts"));
                 }
             }
             let places: Vec<_> = service.places().collect();
@@ -316,57 +316,60 @@ impl EnvironmentSpec {
                     wrong(format!("{at}.{}", field(*colour)), mistake);
                 }
                 if places[..nth].iter().any(|(_, other)| other == place) {
-                    wrong(format!("{at}.{}", field(*colour)), "is used by another colour of the service");
+                    wrong(format!("{at}.{}", field(*colour)), sentence!("is used by another colour of the service"));
                 }
             }
             for other in &self.services[..index] {
                 if other.name == service.name {
-                    wrong(format!("{at}.name"), "is used twice");
+                    wrong(format!("{at}.name"), sentence!("is used twice"));
                 }
                 let shares_host = other.hosts.iter().any(|host| service.hosts.contains(host));
                 for (colour, place) in places.iter().filter(|_| shares_host) {
                     if other.places().any(|(_, used)| used == *place) {
-                        wrong(format!("{at}.{}", field(*colour)), "is used by another service on the same host");
+                        wrong(
+                            format!("{at}.{}", field(*colour)),
+                            sentence!("is used by another service on the same host"),
+                        );
                     }
                 }
                 if shares_host && other.container == service.container {
-                    wrong(format!("{at}.container"), "is used by another service on the same host");
+                    wrong(format!("{at}.container"), sentence!("is used by another service on the same host"));
                 }
             }
         }
         for (index, store) in self.data_stores.iter().enumerate() {
             let at = format!("data_stores[{index}]");
             if !is_name(&store.name) {
-                wrong(format!("{at}.name"), NAME_RULE);
+                wrong(format!("{at}.name"), name_rule());
             }
             if self.data_stores[..index].iter().any(|other| other.name == store.name) {
-                wrong(format!("{at}.name"), "is used twice");
+                wrong(format!("{at}.name"), sentence!("is used twice"));
             }
             if store.engine != Engine::Redis && store.database.as_deref().unwrap_or_default().is_empty() {
-                wrong(format!("{at}.database"), "is needed for this engine");
+                wrong(format!("{at}.database"), sentence!("is needed for this engine"));
             }
             for (nth, pattern) in store.flush.iter().enumerate() {
                 if pattern.trim_matches('*').is_empty() {
-                    wrong(format!("{at}.flush[{nth}]"), "would flush everything; name a prefix");
+                    wrong(format!("{at}.flush[{nth}]"), sentence!("would flush everything; name a prefix"));
                 }
             }
         }
         if let Some(gateway) = &self.gateway {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
             if !gateway.directory.starts_with('/') || !gateway.directory.chars().all(is_plain) {
-                let rule = "must be an absolute path of letters, digits, '/', '.', '_' and '-'";
+                let rule = sentence!("must be an absolute path of letters, digits, '/', '.', '_' and '-'");
                 wrong("gateway.directory".to_owned(), rule);
             }
             if !(gateway.url.starts_with("http://") || gateway.url.starts_with("https://")) {
-                wrong("gateway.url".to_owned(), "must begin with http:// or https://");
+                wrong("gateway.url".to_owned(), sentence!("must begin with http:// or https://"));
             }
         }
         for (index, probe) in self.probes.iter().enumerate() {
             if self.service(&probe.service).is_none() {
-                wrong(format!("probes[{index}].service"), "is not among the environment's services");
+                wrong(format!("probes[{index}].service"), sentence!("is not among the environment's services"));
             }
             if !probe.path.starts_with('/') {
-                wrong(format!("probes[{index}].path"), "must begin with /");
+                wrong(format!("probes[{index}].path"), sentence!("must begin with /"));
             }
         }
         errors
@@ -376,7 +379,9 @@ impl EnvironmentSpec {
 /// Places are reserved under a host's address, which is a key of the store.
 const MAX_ADDRESS: usize = 255;
 
-const NAME_RULE: &str = "must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit";
+fn name_rule() -> Sentence {
+    sentence!("must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit")
+}
 
 /// Whether a text can name an application, environment, service, host or data store.
 pub fn is_name(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentence::{ToValue, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,7 +26,8 @@ pub struct Finding {
     /// How much it weighs.
     pub severity: Severity,
     /// What it is about, by name; the sentence for people is made from code and parameters.
-    pub params: BTreeMap<String, String>,
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub params: BTreeMap<String, Value>,
 }
 
 macro_rules! codes {
@@ -142,7 +144,7 @@ impl Finding {
         Self {
             code,
             severity: code.severity(),
-            params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect(),
         }
     }
 
@@ -154,8 +156,8 @@ impl Finding {
 
     /// The same finding with a parameter more, unless it has one of that name.
     #[must_use]
-    pub fn about(mut self, name: &str, value: &str) -> Self {
-        self.params.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    pub fn about(mut self, name: &str, value: impl ToValue) -> Self {
+        self.params.entry(name.to_owned()).or_insert_with(|| value.to_value());
         self
     }
 }

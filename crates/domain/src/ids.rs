@@ -24,6 +24,12 @@ macro_rules! id {
             }
         }
 
+        impl sentence::ToValue for $name {
+            fn to_value(&self) -> sentence::Value {
+                sentence::Value::Text(self.to_string())
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = uuid::Error;
 

@@ -1,5 +1,6 @@
 //! Jobs and their states. All transitions are one function, [`apply`].
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -78,12 +79,20 @@ pub enum JobEvent {
 
 /// An event that a state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {} cannot take the event {event:?}", .state.as_str())]
+#[error("{}", self.sentence())]
 pub struct IllegalTransition {
     /// Where the job stands.
     pub state: JobState,
     /// What was asked of it.
     pub event: JobEvent,
+}
+
+impl IllegalTransition {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        let (state, event) = (self.state.as_str(), format!("{:?}", self.event));
+        sentence!("a job that is {state} cannot take the event {event}", state, event)
+    }
 }
 
 /// The next state, or why there is none.

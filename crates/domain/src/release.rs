@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -127,37 +128,37 @@ impl ReleaseSpec {
     /// Everything that is wrong with the registration, all at once.
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
-        let mut wrong = |field: String, message: String| errors.push(FieldError { field, message: message.into() });
+        let mut wrong = |field: String, message: Sentence| errors.push(FieldError { field, message });
         for (field, text) in [("notes", &self.notes), ("notes_zh", &self.notes_zh)] {
             if text.len() > MAX_TEXT {
-                wrong(field.into(), format!("is longer than {MAX_TEXT} bytes"));
+                wrong(field.into(), sentence!("is longer than {limit} bytes", limit = MAX_TEXT));
             }
         }
         if self.released_at.is_some_and(|at| !is_storable_time(at)) {
-            wrong("released_at".into(), "must be in the years 1000 to 9999".into());
+            wrong("released_at".into(), sentence!("must be in the years 1000 to 9999"));
         }
         if self.images.is_empty() {
-            wrong("images".into(), "needs an image for at least one service".into());
+            wrong("images".into(), sentence!("needs an image for at least one service"));
         }
         for (service, image) in &self.images {
             if !is_name(service) {
-                wrong(format!("images.{service}"), "is not a service name".into());
+                wrong(format!("images.{service}"), sentence!("is not a service name"));
             }
             if image.is_empty() || image.len() > 255 || image.contains(char::is_whitespace) {
-                wrong(format!("images.{service}"), "must be an image reference of 1 to 255 characters".into());
+                wrong(format!("images.{service}"), sentence!("must be an image reference of 1 to 255 characters"));
             }
         }
         for (service, digest) in &self.image_digests {
             if !self.images.contains_key(service) {
-                wrong(format!("image_digests.{service}"), "names a service that has no image".into());
+                wrong(format!("image_digests.{service}"), sentence!("names a service that has no image"));
             }
             if !is_digest(digest) {
-                wrong(format!("image_digests.{service}"), "must be sha256: and 64 of 0-9 and a-f".into());
+                wrong(format!("image_digests.{service}"), sentence!("must be sha256: and 64 of 0-9 and a-f"));
             }
         }
         for (store, schema) in &self.schema {
             if !is_name(store) {
-                wrong(format!("schema.{store}"), "is not the name of a data store".into());
+                wrong(format!("schema.{store}"), sentence!("is not the name of a data store"));
             }
             for (index, migration) in schema.migrations.iter().enumerate() {
                 let at = format!("schema.{store}.migrations[{index}]");
@@ -167,26 +168,29 @@ impl ReleaseSpec {
                 if !version_ok {
                     wrong(
                         format!("{at}.version"),
-                        format!("must be 1 to {MAX_MIGRATION_VERSION} letters, digits, '_' or '-'"),
+                        sentence!("must be 1 to {limit} letters, digits, '_' or '-'", limit = MAX_MIGRATION_VERSION),
                     );
                 }
                 if index > 0 && schema.migrations[index - 1].version >= migration.version {
-                    wrong(format!("{at}.version"), "is not greater than the one before it".into());
+                    wrong(format!("{at}.version"), sentence!("is not greater than the one before it"));
                 }
                 if migration.name.chars().count() > MAX_MIGRATION_NAME {
-                    wrong(format!("{at}.name"), format!("is longer than {MAX_MIGRATION_NAME} characters"));
+                    wrong(
+                        format!("{at}.name"),
+                        sentence!("is longer than {limit} characters", limit = MAX_MIGRATION_NAME),
+                    );
                 }
                 if migration.up.trim().is_empty() {
-                    wrong(format!("{at}.up"), "is empty".into());
+                    wrong(format!("{at}.up"), sentence!("is empty"));
                 }
             }
             if schema.engine == Engine::Redis && !schema.migrations.is_empty() {
-                wrong(format!("schema.{store}.engine"), "redis has no migrations".into());
+                wrong(format!("schema.{store}.engine"), sentence!("redis has no migrations"));
             }
         }
         for (engine, requirement) in &self.requires {
             if let Err(error) = semver::VersionReq::parse(requirement) {
-                wrong(format!("requires.{engine}"), error.to_string());
+                wrong(format!("requires.{engine}"), Sentence::verbatim(error.to_string()));
             }
         }
         errors

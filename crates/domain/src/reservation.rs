@@ -1,5 +1,6 @@
 //! Places on a host where services listen: each belongs to one colour of one service.
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,18 +41,20 @@ const MAX_SOCKET: usize = 107;
 
 impl Place {
     /// What is wrong with it.
-    pub(crate) fn mistake(&self) -> Option<&'static str> {
+    pub(crate) fn mistake(&self) -> Option<Sentence> {
         match self {
-            Self::Port(0) => Some("must be between 1 and 65535"),
+            Self::Port(0) => Some(sentence!("must be between 1 and 65535")),
             Self::Port(_) => None,
             Self::Socket(path) => {
                 let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
                 let is_direct =
                     path.starts_with('/') && path[1..].split('/').all(|part| !matches!(part, "" | "." | ".."));
                 // Two spellings of one path would be two reservations.
-                (!is_direct || !path.chars().all(is_plain) || path.len() > MAX_SOCKET).then_some(
-                    "must be an absolute path of at most 107 letters, digits, '.', '_', '-' and '/', without '.', '..' or '//'",
-                )
+                (!is_direct || !path.chars().all(is_plain) || path.len() > MAX_SOCKET).then(|| {
+                    sentence!(
+                        "must be an absolute path of at most 107 letters, digits, '.', '_', '-' and '/', without '.', '..' or '//'"
+                    )
+                })
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The states of a step within its job. All transitions are one function, [`apply`].
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,12 +56,20 @@ pub enum StepEvent {
 
 /// An event that a step's state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a step that is {} cannot take the event {event:?}", .state.as_str())]
+#[error("{}", self.sentence())]
 pub struct IllegalStepTransition {
     /// Where the step stands.
     pub state: StepState,
     /// What was asked of it.
     pub event: StepEvent,
+}
+
+impl IllegalStepTransition {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        let (state, event) = (self.state.as_str(), format!("{:?}", self.event));
+        sentence!("a step that is {state} cannot take the event {event}", state, event)
+    }
 }
 
 /// The next state, or why there is none.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sentence::{Sentence, ToValue, Value, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,10 +47,21 @@ impl VersionKind {
 
 /// Why a text is not a version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a semantic version: {reason} (expected something like v1.2.3 or 1.2.3-beta.1)")]
+#[error("{}", self.sentence())]
 pub struct InvalidVersion {
     text: String,
-    reason: String,
+    reason: Sentence,
+}
+
+impl InvalidVersion {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        sentence!(
+            "'{text}' is not a semantic version: {reason} (expected something like v1.2.3 or 1.2.3-beta.1)",
+            text = self.text,
+            reason = self.reason
+        )
+    }
 }
 
 /// With the leading `v`, as it is shown and stored.
@@ -114,16 +126,23 @@ impl FromStr for Version {
     type Err = InvalidVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |reason: String| InvalidVersion { text: text.chars().take(MAX_LENGTH).collect(), reason };
+        let invalid = |reason: Sentence| InvalidVersion { text: text.chars().take(MAX_LENGTH).collect(), reason };
         let bare = text.strip_prefix(['v', 'V']).unwrap_or(text);
         if bare.len() >= MAX_LENGTH {
-            return Err(invalid(format!("longer than {MAX_LENGTH} characters with its v")));
+            return Err(invalid(sentence!("longer than {limit} characters with its v", limit = MAX_LENGTH)));
         }
-        let version = semver::Version::parse(bare).map(Self).map_err(|error| invalid(error.to_string()))?;
+        let version =
+            semver::Version::parse(bare).map(Self).map_err(|error| invalid(Sentence::verbatim(error.to_string())))?;
         if version.sort_key().len() > MAX_SORT_KEY {
-            return Err(invalid("its pre-release part has too many numbers".to_owned()));
+            return Err(invalid(sentence!("its pre-release part has too many numbers")));
         }
         Ok(version)
+    }
+}
+
+impl ToValue for Version {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_string())
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use sentence::Sentence;
+use domain::problem::ProblemType;
+use sentence::{Sentence, ToValue, Value};
 
 use crate::Language;
 
@@ -13,8 +14,18 @@ static CHINESE: LazyLock<HashMap<String, String>> =
 
 /// What the sentence says in that language; a sentence without translation is told in English.
 pub fn sentence(language: Language, sentence: &Sentence) -> String {
+    value(language, &sentence.to_value())
+}
+
+/// The next command or call after a problem of that type, where the answer names no better one.
+pub fn problem_next(language: Language, problem: ProblemType) -> String {
+    sentence(language, &Sentence::new(problem.next(), []))
+}
+
+/// What stands in a sentence's place, in that language.
+pub(crate) fn value(language: Language, value: &Value) -> String {
     match language {
-        Language::En => sentence.to_string(),
-        Language::ZhCn => sentence.told(&|template| CHINESE.get(template).cloned(), "；"),
+        Language::En => value.told(&|_| None, "; "),
+        Language::ZhCn => value.told(&|template| CHINESE.get(template).cloned(), "；"),
     }
 }

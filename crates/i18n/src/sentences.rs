@@ -5,21 +5,23 @@ use domain::job::JobState;
 use domain::problem::ProblemType;
 use domain::step::StepState;
 
+use crate::sentence::value;
 use crate::{Language, has, text};
 
 /// What a finding says, e.g. "Image cms-backend:v0.8.1 is not on host local."
 pub fn finding(language: Language, finding: &Finding) -> String {
-    text(language, &format!("finding.{}", finding.code.as_str()), params(finding))
+    told(language, &format!("finding.{}", finding.code.as_str()), finding)
 }
 
 /// What to do about a finding, mostly the next command; none where there is nothing to do.
 pub fn finding_hint(language: Language, finding: &Finding) -> Option<String> {
     let key = format!("hint.{}", finding.code.as_str());
-    has(&key).then(|| text(language, &key, params(finding)))
+    has(&key).then(|| told(language, &key, finding))
 }
 
-fn params(finding: &Finding) -> impl Iterator<Item = (&str, &str)> {
-    finding.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+fn told(language: Language, key: &str, finding: &Finding) -> String {
+    let params: Vec<_> = finding.params.iter().map(|(name, param)| (name.as_str(), value(language, param))).collect();
+    text(language, key, params.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// What a type of problem is called.

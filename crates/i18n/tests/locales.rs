@@ -125,7 +125,7 @@ const EVERYWHERE: [&str; 3] = ["application", "environment", "version"];
 
 fn with_params(code: Code) -> Finding {
     let names = params_of(code).iter().chain(&EVERYWHERE);
-    names.fold(Finding::new(code, []), |finding, name| finding.about(name, &format!("the {name}")))
+    names.fold(Finding::new(code, []), |finding, name| finding.about(name, format!("the {name}")))
 }
 
 #[test]

@@ -5,17 +5,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use backout_i18n::{self as i18n, Language};
+use domain::problem::ProblemType;
 use regex::Regex;
 use sentence::sentence;
+
+static CALL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"sentence!\(\s*"((?:[^"\\]|\\(?s:.))*)""#).unwrap());
+static CONTINUED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\\\n\s*").unwrap());
+static PLACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{(\w+)\}").unwrap());
 
 const CHINESE: &str = include_str!("../sentences/zh-CN.toml");
 
 /// The templates that stand in the sources, tests left out.
 fn in_sources() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let call = Regex::new(r#"sentence!\(\s*"((?:[^"\\]|\\(?s:.))*)""#).unwrap();
+    let mut found: BTreeSet<String> = ProblemType::ALL.iter().map(|problem| problem.next().to_owned()).collect();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -28,7 +33,7 @@ fn in_sources() -> BTreeSet<String> {
             } else if path.extension().is_some_and(|kind| kind == "rs") && name != "tests.rs" {
                 let source = fs::read_to_string(&path).unwrap();
                 let shipped = source.split("#[cfg(test)]").next().unwrap();
-                found.extend(call.captures_iter(shipped).map(|call| unescaped(&call[1])));
+                found.extend(CALL.captures_iter(shipped).map(|call| unescaped(&call[1])));
             }
         }
     }
@@ -37,7 +42,7 @@ fn in_sources() -> BTreeSet<String> {
 
 /// What a string literal stands for, as far as sentences need it.
 fn unescaped(literal: &str) -> String {
-    let continued = Regex::new(r"\\\n\s*").unwrap().replace_all(literal, "").into_owned();
+    let continued = CONTINUED.replace_all(literal, "").into_owned();
     continued.replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
@@ -46,7 +51,7 @@ fn translations() -> BTreeMap<String, String> {
 }
 
 fn places(template: &str) -> BTreeSet<String> {
-    Regex::new(r"\{(\w+)\}").unwrap().captures_iter(template).map(|place| place[1].to_owned()).collect()
+    PLACE.captures_iter(template).map(|place| place[1].to_owned()).collect()
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use sentence::{Sentence, sentence};
+
 use crate::{
     engine::{self, Mode},
     error::ScriptError,
@@ -15,7 +17,7 @@ pub enum Compiled {
     /// What the script does depends on what the server answers.
     Live {
         /// What makes it so.
-        reason: String,
+        reason: Sentence,
         /// Line in the source, from 1; 0 where it is not known.
         line: u32,
         /// Column in the source, from 1; 0 where it is not known.
@@ -37,7 +39,7 @@ pub fn compile(source: &str, settings: &Settings) -> Result<Compiled, ScriptErro
     }
     match handles_errors {
         Some((line, column)) if !finished.operations.is_empty() => Ok(Compiled::Live {
-            reason: "the script handles errors itself, so its course depends on them".into(),
+            reason: sentence!("the script handles errors itself, so its course depends on them"),
             line,
             column,
         }),

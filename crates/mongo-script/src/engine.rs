@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::{
@@ -36,7 +37,7 @@ pub(crate) enum Mode<'a> {
 /// Where and why a script looked at a result while its operations were being recorded.
 #[derive(Debug, Clone)]
 pub(crate) struct Used {
-    pub(crate) reason: String,
+    pub(crate) reason: Sentence,
     pub(crate) line: u32,
     pub(crate) column: u32,
 }
@@ -70,7 +71,7 @@ impl HostLine {
     }
 
     fn execute(&self, operation: Operation) -> Result<Value, HostError> {
-        let gone = || HostError::Stop("the caller has gone".into());
+        let gone = || HostError::Stop(sentence!("the caller has gone"));
         self.requests.send(Message::Execute(operation)).map_err(|_| gone())?;
         self.replies.recv().map_err(|_| gone())?
     }
@@ -93,21 +94,26 @@ pub(crate) fn run(source: Source, settings: &Settings, mode: Mode<'_>) -> Result
             // A caller that has gone needs no answer.
             let _ = requests.send(Message::Finished(finished));
         })
-        .map_err(|error| ScriptError::new(ErrorKind::Internal, format!("no thread for the interpreter: {error}")))?;
+        .map_err(|error| {
+            ScriptError::new(
+                ErrorKind::Internal,
+                sentence!("no thread for the interpreter: {error}", error = error.to_string()),
+            )
+        })?;
     loop {
         match inbox.recv_timeout(settings.limits.time + GRACE) {
             Ok(Message::Finished(finished)) => return finished,
             Ok(Message::Execute(operation)) => {
                 let reply = match host.as_deref_mut() {
                     Some(host) => host.execute(&operation),
-                    None => Err(HostError::Stop("there is no server here".into())),
+                    None => Err(HostError::Stop(sentence!("there is no server here"))),
                 };
                 // If the interpreter has gone, the next receive says so.
                 let _ = outbox.send(reply);
             }
             Err(RecvTimeoutError::Timeout) => return Err(failure::out_of_time(settings)),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(ScriptError::new(ErrorKind::Internal, "the interpreter ended without a result"));
+                return Err(ScriptError::new(ErrorKind::Internal, sentence!("the interpreter ended without a result")));
             }
         }
     }

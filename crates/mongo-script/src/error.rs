@@ -1,4 +1,4 @@
-use std::fmt;
+use sentence::{Sentence, sentence};
 
 /// What kind of thing went wrong in a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,12 @@ pub enum ErrorKind {
 
 /// A script that cannot be compiled or did not run to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub struct ScriptError {
     /// What kind of error it is.
     pub kind: ErrorKind,
     /// What happened, for a person.
-    pub message: String,
+    pub message: Sentence,
     /// Line in the source, from 1; 0 where it is not known.
     pub line: u32,
     /// Column in the source, from 1; 0 where it is not known.
@@ -42,8 +43,17 @@ pub struct ScriptError {
 }
 
 impl ScriptError {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), line: 0, column: 0 }
+    /// What happened and where, for a person.
+    pub fn sentence(&self) -> Sentence {
+        let Self { message, line, column, .. } = self;
+        match line {
+            0 => message.clone(),
+            _ => sentence!("line {line}, column {column}: {error}", line, column, error = message),
+        }
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: Sentence) -> Self {
+        Self { kind, message, line: 0, column: 0 }
     }
 
     pub(crate) fn at(mut self, position: Option<(u32, u32)>) -> Self {
@@ -52,15 +62,5 @@ impl ScriptError {
             self.column = column;
         }
         self
-    }
-}
-
-impl fmt::Display for ScriptError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line == 0 {
-            formatter.write_str(&self.message)
-        } else {
-            write!(formatter, "line {}, column {}: {}", self.line, self.column, self.message)
-        }
     }
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use sentence::Sentence;
 use serde_json::Value;
 
 use crate::{
@@ -41,7 +42,7 @@ pub enum HostError {
     },
     /// The script has to end here and cannot prevent it: connection or lease lost, cancelled.
     #[error("{0}")]
-    Stop(String),
+    Stop(Sentence),
 }
 
 /// What a script did that ran to its end.

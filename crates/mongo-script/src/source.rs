@@ -1,3 +1,5 @@
+use sentence::sentence;
+
 use crate::{
     error::{ErrorKind, ScriptError},
     lexer::{self, Kind, Token},
@@ -18,10 +20,13 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn read(source: &str) -> Result<Self, ScriptError> {
         if source.len() > MAX_BYTES {
-            return Err(ScriptError::new(ErrorKind::TooLarge, format!("the script is larger than {MAX_BYTES} bytes")));
+            return Err(ScriptError::new(
+                ErrorKind::TooLarge,
+                sentence!("the script is larger than {limit} bytes", limit = MAX_BYTES),
+            ));
         }
         if source.contains('\0') {
-            return Err(ScriptError::new(ErrorKind::Syntax, "the script holds a NUL character"));
+            return Err(ScriptError::new(ErrorKind::Syntax, sentence!("the script holds a NUL character")));
         }
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let source = replace_use_lines(source);

@@ -4,6 +4,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use mongo_script::{Compiled, ErrorKind, Operation, ScriptError, Settings, compile};
+use sentence::Sentence;
 use serde_json::{Value, json};
 
 fn settings() -> Settings {
@@ -21,7 +22,7 @@ fn commands(source: &str) -> Vec<Value> {
     operations(source).into_iter().map(|o| o.command).collect()
 }
 
-fn live(source: &str) -> (String, u32) {
+fn live(source: &str) -> (Sentence, u32) {
     match compile(source, &settings()).expect("the script compiles") {
         Compiled::Live { reason, line, .. } => (reason, line),
         predictable @ Compiled::Predictable(_) => panic!("{predictable:?}"),
@@ -279,7 +280,7 @@ fn unknown_names_of_every_kind_are_refused() {
     ] {
         let error = error(script);
         assert_eq!(error.kind, ErrorKind::UnknownName, "{script}: {error}");
-        assert!(error.message.contains(hint), "{error}");
+        assert!(error.message.to_string().contains(hint), "{error}");
         assert_eq!(error.line, 1, "{error}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mongo_script::{
     ErrorKind, Host, HostError, Limits, Operation, RunReport, ScriptError, Settings, StopSign, run_live,
 };
+use sentence::Sentence;
 use serde_json::{Value, json};
 
 struct Scripted {
@@ -18,7 +19,7 @@ struct Scripted {
 impl Host for Scripted {
     fn execute(&mut self, operation: &Operation) -> Result<Value, HostError> {
         self.seen.push(operation.clone());
-        self.replies.pop_front().unwrap_or_else(|| Err(HostError::Stop("no further reply".into())))
+        self.replies.pop_front().unwrap_or_else(|| Err(HostError::Stop(Sentence::verbatim("no further reply"))))
     }
 }
 
@@ -154,15 +155,17 @@ fn an_unhandled_error_of_the_server_ends_the_script_with_code_and_place() {
     let (report, _) = run("\ndb.a.dropIndex('x_1');\ndb.a.drop();", [refused(26, "NamespaceNotFound")]);
     let error = report.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Server { code: Some(26) });
-    assert_eq!((error.message.as_str(), error.line), ("the server refuses", 2));
+    assert_eq!((error.message.to_string().as_str(), error.line), ("the server refuses", 2));
 }
 
 #[test]
 fn a_stop_of_the_host_cannot_be_caught() {
-    let (report, seen) =
-        run("for (;;) { try { db.a.drop() } catch (e) {} }", [Err(HostError::Stop("the lease is lost".into()))]);
+    let (report, seen) = run(
+        "for (;;) { try { db.a.drop() } catch (e) {} }",
+        [Err(HostError::Stop(Sentence::verbatim("the lease is lost")))],
+    );
     let error = report.unwrap_err();
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Stopped, "the lease is lost"));
+    assert_eq!((error.kind, error.message.to_string().as_str()), (ErrorKind::Stopped, "the lease is lost"));
     assert_eq!(seen.len(), 1);
 }
 

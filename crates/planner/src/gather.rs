@@ -13,6 +13,7 @@ use domain::plan::{
 use driver_docker::{ContainerSummary, Health};
 use driver_gateway::Nginx;
 use futures::future::join_all;
+use sentence::{Sentence, sentence};
 use store::{Database, SchemaRecord, StoredEnvironment, StoredRelease};
 
 use crate::releases::Examined;
@@ -133,20 +134,20 @@ async fn ask_host(targets: &Targets, question: &Question<'_>, host: &domain::env
         .chain(spec.maintenance.iter().filter(|_| !services.is_empty()).map(|page| (page.image.clone(), None)))
         .collect();
     let ask = async {
-        let engine = targets.docker(host).await.map_err(|error| error.to_string())?;
+        let engine = targets.docker(host).await.map_err(|error| error.sentence())?;
         let mut images = Vec::new();
         for (reference, _) in &references {
-            let image = engine.inspect_image(reference).await.map_err(|error| error.to_string())?;
+            let image = engine.inspect_image(reference).await.map_err(|error| error.sentence())?;
             images.push(match image {
                 None => (ImageState::Absent, Vec::new()),
                 Some(image) => (ImageState::Present(image.id), image.repo_digests),
             });
         }
         let running =
-            if services.is_empty() { Vec::new() } else { engine.running().await.map_err(|e| e.to_string())? };
+            if services.is_empty() { Vec::new() } else { engine.running().await.map_err(|error| error.sentence())? };
         let mut containers = Vec::new();
         for service in &services {
-            let found = engine.inspect(&service.container).await.map_err(|error| error.to_string())?;
+            let found = engine.inspect(&service.container).await.map_err(|error| error.sentence())?;
             let holder = running.iter().find(|one| holds(one, service, &label));
             let state = found.map_or(ContainerState::Absent, |container| ContainerState::Present {
                 image_id: container["Image"].as_str().unwrap_or_default().to_owned(),
@@ -157,7 +158,7 @@ async fn ask_host(targets: &Targets, question: &Question<'_>, host: &domain::env
         }
         // A host on which nothing runs needs no space.
         let disk = if services.is_empty() { None } else { engine.disk_space().await.ok().flatten() };
-        Ok::<_, String>((images, containers, disk.map(|disk| disk.available_bytes)))
+        Ok::<_, Sentence>((images, containers, disk.map(|disk| disk.available_bytes)))
     };
     let answer = within_deadline(ask).await;
     let (images, containers, available) = match answer {
@@ -211,7 +212,7 @@ fn label_of(environment: &StoredEnvironment) -> String {
 async fn ask_gateway(environment: &StoredEnvironment) -> Option<GatewayState> {
     let Gateway { kind: GatewayKind::Nginx, directory, url } = environment.spec.gateway.as_ref()?;
     let gateway = Nginx::of_environment(directory, &label_of(environment), url);
-    let answer = within_deadline(async { gateway.check().await.map_err(|error| error.to_string()) }).await;
+    let answer = within_deadline(async { gateway.check().await.map_err(|error| error.sentence()) }).await;
     Some(answer.map_or_else(GatewayState::NotReady, |()| GatewayState::Ready))
 }
 
@@ -277,13 +278,13 @@ async fn answer_of(
     Ok(StoreAnswer { facts, record, available })
 }
 
-async fn ask_cache(targets: &Targets, environment: &StoredEnvironment, store: &DataStore) -> Result<String, String> {
-    let cache = targets.cache(environment.id, store).await.map_err(|error| error.to_string())?;
-    cache.server_version().await.map_err(|error| error.to_string())
+async fn ask_cache(targets: &Targets, environment: &StoredEnvironment, store: &DataStore) -> Result<String, Sentence> {
+    let cache = targets.cache(environment.id, store).await.map_err(|error| error.sentence())?;
+    cache.server_version().await.map_err(|error| error.sentence())
 }
 
 struct Schema {
-    applied: Result<Vec<String>, String>,
+    applied: Result<Vec<String>, Sentence>,
     fingerprint: String,
     space: Space,
 }
@@ -292,22 +293,22 @@ async fn ask_database(
     targets: &Targets,
     environment: &StoredEnvironment,
     store: &DataStore,
-) -> Result<(String, Schema), String> {
-    let engine = targets.data_engine(environment.id, store).await.map_err(|error| error.to_string())?;
-    let version = engine.server_version().await.map_err(|error| error.to_string())?;
+) -> Result<(String, Schema), Sentence> {
+    let engine = targets.data_engine(environment.id, store).await.map_err(|error| error.sentence())?;
+    let version = engine.server_version().await.map_err(|error| error.sentence())?;
     let applied = match engine.applied().await {
         Ok(applied) => Ok(applied),
-        Err(error) if error.is_transient() => return Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(error) if error.is_transient() => return Err(error.sentence()),
+        Err(error) => Err(error.sentence()),
     };
-    let fingerprint = engine.fingerprint().await.map_err(|error| error.to_string())?;
+    let fingerprint = engine.fingerprint().await.map_err(|error| error.sentence())?;
     // What is only an estimate is no reason to count the store as unreachable.
     let space = engine.space().await.unwrap_or_default();
     Ok((version, Schema { applied, fingerprint, space }))
 }
 
-async fn within_deadline<T>(ask: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+async fn within_deadline<T>(ask: impl Future<Output = Result<T, Sentence>>) -> Result<T, Sentence> {
     tokio::time::timeout(DEADLINE, ask)
         .await
-        .unwrap_or_else(|_| Err(format!("no answer within {} s", DEADLINE.as_secs())))
+        .unwrap_or_else(|_| Err(sentence!("no answer within {limit} s", limit = DEADLINE.as_secs())))
 }

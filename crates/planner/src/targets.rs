@@ -8,20 +8,29 @@ use domain::Secret;
 use domain::environment::{DataStore, Engine, Host};
 use domain::ids::EnvironmentId;
 use secrecy::SecretString;
+use sentence::{Sentence, sentence};
 use store::{Database, Keyring, SealError};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum TargetError {
     /// The stored connection string cannot be opened.
-    #[error(transparent)]
     Sealed(#[from] SealError),
     /// It does not answer; trying again may help.
-    #[error("{0}")]
-    Unreachable(String),
+    Unreachable(Sentence),
     /// It is not usable as it is set up.
-    #[error("{0}")]
-    Unusable(String),
+    Unusable(Sentence),
+}
+
+impl TargetError {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Sealed(error) => error.sentence(),
+            Self::Unreachable(why) | Self::Unusable(why) => why.clone(),
+        }
+    }
 }
 
 /// Opens connections. Cheap to clone.
@@ -55,7 +64,9 @@ impl Targets {
 
     /// The container engine of a host.
     pub async fn docker(&self, host: &Host) -> Result<driver_docker::Engine, TargetError> {
-        driver_docker::Engine::connect(&host.docker).await.map_err(|error| classify(error.is_transient(), &error))
+        driver_docker::Engine::connect(&host.docker)
+            .await
+            .map_err(|error| classify(error.is_transient(), error.sentence()))
     }
 
     /// The engine that runs migrations and backups of a data store.
@@ -64,21 +75,24 @@ impl Targets {
         let database = store.database.clone().unwrap_or_default();
         let target = match store.engine {
             Engine::MariaDb => {
-                let target =
-                    driver_mariadb::Target::new(url).map_err(|error| classify(error.is_transient(), &error))?;
+                let target = driver_mariadb::Target::new(url)
+                    .map_err(|error| classify(error.is_transient(), error.sentence()))?;
                 // Settings from before this was refused may still say so.
                 if let Some(why) = other_database(&target, &database) {
-                    return Err(TargetError::Unusable(format!("'{}': {why}", store.name)));
+                    return Err(TargetError::Unusable(sentence!("'{store}': {why}", store = store.name, why)));
                 }
                 DataTarget::MariaDb(target)
             }
             Engine::MongoDb => DataTarget::MongoDb(
                 driver_mongodb::Target::connect(&url, &database)
                     .await
-                    .map_err(|error| classify(error.is_transient(), &error))?,
+                    .map_err(|error| classify(error.is_transient(), error.sentence()))?,
             ),
             Engine::Redis => {
-                return Err(TargetError::Unusable(format!("'{}' is a cache, it has no schema", store.name)));
+                return Err(TargetError::Unusable(sentence!(
+                    "'{store}' is a cache, it has no schema",
+                    store = store.name
+                )));
             }
         };
         Ok(DataEngine::new(store.name.clone(), target, Arc::new(self.database.clone())))
@@ -91,7 +105,7 @@ impl Targets {
         store: &DataStore,
     ) -> Result<driver_redis::Target, TargetError> {
         let url = self.url(environment, store)?;
-        driver_redis::Target::connect(&url).await.map_err(|error| classify(error.is_transient(), &error))
+        driver_redis::Target::connect(&url).await.map_err(|error| classify(error.is_transient(), error.sentence()))
     }
 
     fn url(&self, environment: EnvironmentId, store: &DataStore) -> Result<SecretString, SealError> {
@@ -102,18 +116,20 @@ impl Targets {
 
 /// What is wrong with the settings of a MariaDB data store: which field, and why. The dump, the migrations and what people
 /// are shown have to be about the same database, so the connection string has to name it, as the settings do.
-pub fn mistake(url: &Secret, database: &str) -> Option<(&'static str, String)> {
+pub fn mistake(url: &Secret, database: &str) -> Option<(&'static str, Sentence)> {
     match driver_mariadb::Target::new(url.expose().to_owned().into()) {
-        Err(error) => Some(("url", error.to_string())),
+        Err(error) => Some(("url", error.sentence())),
         Ok(target) => other_database(&target, database).map(|why| ("database", why)),
     }
 }
 
-fn other_database(target: &driver_mariadb::Target, database: &str) -> Option<String> {
+fn other_database(target: &driver_mariadb::Target, database: &str) -> Option<Sentence> {
     let named = target.database();
-    (named != database).then(|| format!("the connection string names database '{named}', the settings '{database}'"))
+    (named != database).then(|| {
+        sentence!("the connection string names database '{named}', the settings '{database}'", named, database)
+    })
 }
 
-fn classify(transient: bool, error: &dyn std::error::Error) -> TargetError {
-    if transient { TargetError::Unreachable(error.to_string()) } else { TargetError::Unusable(error.to_string()) }
+fn classify(transient: bool, why: Sentence) -> TargetError {
+    if transient { TargetError::Unreachable(why) } else { TargetError::Unusable(why) }
 }

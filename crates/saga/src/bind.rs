@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::JobId;
 use domain::plan::StepSpec;
+use sentence::sentence;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,9 @@ pub(crate) async fn bind(
     let mut pause = Pause::new();
     loop {
         let bound = tokio::time::timeout_at(deadline, factory.bind(job, spec)).await;
-        match bound.unwrap_or_else(|_| Err(StepError::transient("the step's drivers could not be had in time"))) {
+        match bound
+            .unwrap_or_else(|_| Err(StepError::transient(sentence!("the step's drivers could not be had in time"))))
+        {
             Err(error) if error.kind == ErrorKind::Transient && pause.ends_before(deadline) && !stop.is_cancelled() => {
                 pause.wait(stop).await;
             }

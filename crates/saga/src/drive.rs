@@ -9,6 +9,7 @@ use domain::plan::PlannedStep;
 use domain::step::StepState;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use sentence::sentence;
 use tokio_util::sync::CancellationToken;
 
 use crate::bind::{Unbindable, bind};
@@ -144,7 +145,7 @@ impl Saga<'_> {
             None => match self.record.plan.steps.iter().find(|planned| !done.contains(&planned.id)) {
                 None => self.job_event(JobEvent::StepsFinished, JobNote::default()).await?,
                 Some(planned) => {
-                    let error = StepError::permanent("waits for a step that the plan does not have");
+                    let error = StepError::permanent(sentence!("waits for a step that the plan does not have"));
                     self.failed(planned.id, error, past_pivot).await?
                 }
             },
@@ -171,7 +172,7 @@ impl Saga<'_> {
             return self.job_event(JobEvent::UnwindBegun, note).await.map(Some);
         }
         let Some(step) = first(&[StepState::Failed]) else { return Ok(None) };
-        let error = StepError::permanent("gave up; the step itself says why");
+        let error = StepError::permanent(sentence!("gave up; the step itself says why"));
         let past_pivot = self.finished().contains(&self.record.plan.pivot);
         self.failed(step, error, past_pivot).await.map(Some)
     }

@@ -1,7 +1,7 @@
 //! What can go wrong in a step and in the journal.
 
 use domain::ids::JobId;
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 /// How a step's error is to be treated.
@@ -30,34 +30,40 @@ pub struct StepError {
     pub message: Sentence,
     /// The next command for a person, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Sentence>,
 }
 
 impl StepError {
     /// An error of that kind.
-    pub fn new(kind: ErrorKind, message: impl Into<Sentence>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+    pub fn new(kind: ErrorKind, message: Sentence) -> Self {
+        Self { kind, message, hint: None }
     }
 
     /// Something did not answer.
-    pub fn transient(message: impl Into<Sentence>) -> Self {
+    pub fn transient(message: Sentence) -> Self {
         Self::new(ErrorKind::Transient, message)
     }
 
     /// Trying again would not help.
-    pub fn permanent(message: impl Into<Sentence>) -> Self {
+    pub fn permanent(message: Sentence) -> Self {
         Self::new(ErrorKind::Permanent, message)
     }
 
     /// It cannot be told whether the effect is there.
-    pub fn unknown(message: impl Into<Sentence>) -> Self {
+    pub fn unknown(message: Sentence) -> Self {
         Self::new(ErrorKind::Unknown, message)
     }
 
     /// The same error with the next command for a person.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn with_command(self, command: impl Into<String>) -> Self {
+        self.with_hint(Sentence::verbatim(command))
+    }
+
+    /// The same error with what a person can do next, where that is no command.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Sentence) -> Self {
+        self.hint = Some(hint);
         self
     }
 }
@@ -69,30 +75,41 @@ impl From<JournalError> for StepError {
             JournalError::Unavailable(_) => ErrorKind::Transient,
             JournalError::Illegal(_) | JournalError::Corrupt(_) => ErrorKind::Permanent,
         };
-        Self::new(kind, error.to_string())
+        Self::new(kind, error.sentence())
     }
 }
 
 /// Why the journal refused or could not take a write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum JournalError {
     /// Another worker claimed the job since.
-    #[error("another worker has taken job {job} over (fence {fence} is no longer valid)")]
     FenceLost {
         /// The job.
         job: JobId,
         /// The fence of the lost claim.
         fence: u64,
     },
-    /// The control database does not answer.
-    #[error("the control database does not answer: {0}")]
-    Unavailable(String),
+    /// The control database does not answer, and why.
+    Unavailable(Sentence),
     /// The state machine forbids the write.
-    #[error("{0}")]
-    Illegal(String),
-    /// What is stored cannot be read.
-    #[error("the journal cannot be read: {0}")]
-    Corrupt(String),
+    Illegal(Sentence),
+    /// What is stored cannot be read, and why.
+    Corrupt(Sentence),
+}
+
+impl JournalError {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::FenceLost { job, fence } => {
+                sentence!("another worker has taken job {job} over (fence {fence} is no longer valid)", job, fence)
+            }
+            Self::Unavailable(reason) => sentence!("the control database does not answer: {reason}", reason),
+            Self::Illegal(why) => why.clone(),
+            Self::Corrupt(reason) => sentence!("the journal cannot be read: {reason}", reason),
+        }
+    }
 }
 
 /// Why a worker let go of a job that has not ended.

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
+use sentence::sentence;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,10 +45,10 @@ impl Limits {
         self.tried = Instant::now();
         match tokio::time::timeout_at(self.deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(StepError::permanent("panicked; the worker's log says where")),
+            Ok(Err(_)) => Err(StepError::permanent(sentence!("panicked; the worker's log says where"))),
             Err(_) => {
                 let seconds = self.allowed.as_secs();
-                Err(StepError::permanent(format!("did not end within its deadline of {seconds} s")))
+                Err(StepError::permanent(sentence!("did not end within its deadline of {seconds} s", seconds)))
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::step::{StepEvent, StepState};
+use sentence::sentence;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -174,7 +175,7 @@ where
     let (mut pause, never) = (Pause::new(), CancellationToken::new());
     loop {
         let answer = tokio::time::timeout(WRITE_LIMIT, attempt()).await;
-        match answer.unwrap_or_else(|_| Err(JournalError::Unavailable("no answer in time".to_owned()))) {
+        match answer.unwrap_or_else(|_| Err(JournalError::Unavailable(sentence!("no answer in time")))) {
             Err(JournalError::Unavailable(_)) if pause.ends_before(deadline) => pause.wait(&never).await,
             other => return other,
         }

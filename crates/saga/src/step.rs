@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::JobId;
 use domain::plan::StepSpec;
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub enum Probe<T> {
     /// It is not, or only in part and `run` goes on where it stopped.
     NotDone,
     /// It cannot be told, and why: a person has to look.
-    Unknown(String),
+    Unknown(Sentence),
 }
 
 /// One step with its input, bound to the drivers that it needs.
@@ -96,10 +97,12 @@ impl<S: Step> BoundStep for Erased<S> {
     }
 
     async fn undo(&self, cx: &StepContext, output: Option<Value>) -> Result<(), StepError> {
-        let output = output
-            .map(serde_json::from_value)
-            .transpose()
-            .map_err(|error| StepError::permanent(format!("the step's stored output cannot be read: {error}")))?;
+        let output = output.map(serde_json::from_value).transpose().map_err(|error| {
+            StepError::permanent(sentence!(
+                "the step's stored output cannot be read: {error}",
+                error = error.to_string()
+            ))
+        })?;
         self.0.undo(cx, output).await
     }
 
@@ -121,8 +124,9 @@ impl<S: Step> BoundStep for Erased<S> {
 }
 
 fn to_json(output: &impl Serialize) -> Result<Value, StepError> {
-    serde_json::to_value(output)
-        .map_err(|error| StepError::permanent(format!("the step's output cannot be stored: {error}")))
+    serde_json::to_value(output).map_err(|error| {
+        StepError::permanent(sentence!("the step's output cannot be stored: {error}", error = error.to_string()))
+    })
 }
 
 /// Binds a step's specification to drivers.

@@ -15,17 +15,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use text::fill;
-pub use value::Value;
+pub use value::{ToValue, Value};
 
 /// A sentence in English, with the values for its `{places}`. [`fmt::Display`] tells it in English.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Sentence {
     template: Cow<'static, str>,
     values: BTreeMap<Cow<'static, str>, Value>,
 }
 
-/// Makes a [`Sentence`]: a literal with `{places}`, then a value for each. `name` alone stands for `name = name`.
+/// Makes a [`Sentence`]: a literal with `{places}`, then a value for each, taken by reference. `name` alone stands for
+/// `name = name`.
 ///
 /// ```
 /// use backout_sentence::sentence;
@@ -37,8 +38,8 @@ macro_rules! sentence {
     ($template:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
         $crate::Sentence::new($template, [$((stringify!($name), $crate::sentence!(@value $name $(= $value)?))),*])
     };
-    (@value $name:ident) => { $crate::Value::from($name) };
-    (@value $name:ident = $value:expr) => { $crate::Value::from($value) };
+    (@value $name:ident) => { $crate::ToValue::to_value(&$name) };
+    (@value $name:ident = $value:expr) => { $crate::ToValue::to_value(&$value) };
 }
 
 impl Sentence {
@@ -52,6 +53,15 @@ impl Sentence {
     pub fn verbatim(words: impl Into<String>) -> Self {
         let values = BTreeMap::from([(Cow::Borrowed("words"), Value::Text(words.into()))]);
         Self { template: Cow::Borrowed(VERBATIM), values }
+    }
+
+    /// The same sentence with each text among its values changed, as by masking secrets.
+    #[must_use]
+    pub fn with_texts(mut self, change: &impl Fn(&str) -> String) -> Self {
+        for value in self.values.values_mut() {
+            value.change_texts(change);
+        }
+        self
     }
 
     /// The sentence in another language: `translate` gives a template's translation, where there is one.
@@ -68,20 +78,8 @@ impl PartialEq<&str> for Sentence {
     }
 }
 
-impl From<String> for Sentence {
-    fn from(words: String) -> Self {
-        Self::verbatim(words)
-    }
-}
-
-impl From<&str> for Sentence {
-    fn from(words: &str) -> Self {
-        Self::verbatim(words)
-    }
-}
-
 /// Between the members of a list, in English.
-const SEPARATOR: &str = "; ";
+pub(crate) const SEPARATOR: &str = "; ";
 
 /// The template of words that are not ours.
 const VERBATIM: &str = "{words}";
@@ -148,6 +146,14 @@ mod tests {
         let told = sentence!("{count} probes failed: {failures}", count = 2_usize, failures);
         assert_eq!(told.to_string(), "2 probes failed: a; container web is gone");
         assert_eq!(told.told(&in_chinese, "；"), "2 个探测失败：a；容器 web 已不在");
+    }
+
+    #[test]
+    fn texts_are_changed_at_any_depth_and_templates_are_not() {
+        let inner = sentence!("container {container} is gone", container = "gone");
+        let told = sentence!("{count} probes failed: {failures}", count = "gone", failures = vec![inner]);
+        let changed = told.with_texts(&|text| text.replace("gone", "***"));
+        assert_eq!(changed.to_string(), "*** probes failed: container *** is gone");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `ALTER`: tables with all their actions, and the few other objects whose change is understood.
 
+use sentence::sentence;
+
 use crate::create_drop::definer;
 use crate::cursor::{Cursor, Lexeme, Parsed, Unclear, holds_phrase, split_commas};
 use crate::effect::{AlterAction, Effect, PartitionAction};
@@ -24,7 +26,7 @@ pub(crate) fn alter(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     if cursor.eat(&["VIEW"]) {
         return Ok(Effect::CreateView { view: cursor.table()?, or_replace: true });
     }
-    Err(Unclear("only ALTER TABLE and ALTER VIEW are known"))
+    Err(Unclear(sentence!("only ALTER TABLE and ALTER VIEW are known")))
 }
 
 fn alter_table(mut cursor: Cursor<'_>) -> Parsed<Effect> {
@@ -48,7 +50,7 @@ fn alter_table(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         }
     }
     if actions.is_empty() {
-        return Err(Unclear("ALTER TABLE has no action"));
+        return Err(Unclear(sentence!("ALTER TABLE has no action")));
     }
     Ok(Effect::AlterTable { table, actions })
 }
@@ -127,7 +129,7 @@ fn action(mut cursor: Cursor<'_>, actions: &mut Vec<AlterAction>) -> Parsed<()> 
 /// A definition that only the server can judge: it must be there, and nothing may follow it.
 fn definition(cursor: &mut Cursor<'_>) -> Parsed<()> {
     if cursor.is_empty() {
-        return Err(Unclear("a definition is missing"));
+        return Err(Unclear(sentence!("a definition is missing")));
     }
     while cursor.advance().is_some() {}
     Ok(())
@@ -140,7 +142,7 @@ fn add(mut cursor: Cursor<'_>, actions: &mut Vec<AlterAction>) -> Parsed<()> {
         return Ok(());
     }
     if cursor.sees(&["PERIOD", "FOR"]) {
-        return Err(Unclear("application-time periods are not known"));
+        return Err(Unclear(sentence!("application-time periods are not known")));
     }
     if let Some(found) = add_key(&mut cursor)? {
         actions.push(found);
@@ -196,7 +198,7 @@ fn add_key(cursor: &mut Cursor<'_>) -> Parsed<Option<AlterAction>> {
         let own = if unnamed { None } else { Some(cursor.identifier()?) };
         AlterAction::AddIndex { index: own.or(name), if_not_exists }
     } else if is_constraint {
-        return Err(Unclear("this kind of constraint is not known"));
+        return Err(Unclear(sentence!("this kind of constraint is not known")));
     } else {
         return Ok(None);
     };
@@ -214,7 +216,7 @@ fn drop(cursor: &mut Cursor<'_>) -> Parsed<AlterAction> {
         return Ok(AlterAction::DropSystemVersioning);
     }
     if cursor.sees(&["PERIOD", "FOR"]) {
-        return Err(Unclear("application-time periods are not known"));
+        return Err(Unclear(sentence!("application-time periods are not known")));
     }
     if cursor.eat_any(&["INDEX", "KEY"]) {
         let if_exists = cursor.if_exists();
@@ -301,11 +303,11 @@ fn options(cursor: &mut Cursor<'_>) -> Parsed<Vec<String>> {
         let name =
             if cursor.eat(&["CHARACTER", "SET"]) { "CHARSET".to_owned() } else { known_option(cursor.advance())? };
         cursor.eat_symbol("=");
-        cursor.advance().ok_or(Unclear("an option has no value"))?;
+        cursor.advance().ok_or_else(|| Unclear(sentence!("an option has no value")))?;
         names.push(name);
     }
     if names.is_empty() {
-        return Err(Unclear("an action is empty"));
+        return Err(Unclear(sentence!("an action is empty")));
     }
     Ok(names)
 }
@@ -315,5 +317,5 @@ fn known_option(lexeme: Option<Lexeme<'_>>) -> Parsed<String> {
         .filter(|lexeme| lexeme.kind == Kind::Word)
         .map(|lexeme| lexeme.text.to_ascii_uppercase())
         .filter(|name| OPTIONS.contains(&name.as_str()))
-        .ok_or(Unclear("this action of ALTER TABLE is not known"))
+        .ok_or_else(|| Unclear(sentence!("this action of ALTER TABLE is not known")))
 }

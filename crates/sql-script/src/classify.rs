@@ -1,5 +1,7 @@
 //! Says what one statement does.
 
+use sentence::sentence;
+
 use crate::alter;
 use crate::create_drop;
 use crate::cursor::{Cursor, Lexeme, Parsed, Unclear, lexemes};
@@ -12,7 +14,7 @@ use crate::token::Kind;
 pub fn classify(statement: &str) -> Classified {
     let effect = lexemes(statement)
         .and_then(|lexemes| statement_effect(&lexemes))
-        .unwrap_or_else(|Unclear(reason)| Effect::Unknown { reason: reason.to_owned() });
+        .unwrap_or_else(|Unclear(reason)| Effect::Unknown { reason });
     Classified { effect }
 }
 
@@ -20,13 +22,13 @@ fn statement_effect(lexemes: &[Lexeme<'_>]) -> Parsed<Effect> {
     let trailing = lexemes.iter().rev().take_while(|lexeme| lexeme.is_symbol(";")).count();
     let lexemes = &lexemes[..lexemes.len() - trailing];
     if lexemes.is_empty() {
-        return Err(Unclear("there is no statement"));
+        return Err(Unclear(sentence!("there is no statement")));
     }
     if lexemes.iter().any(|lexeme| lexeme.is_symbol(";")) {
         // Only a stored body may hold them; what it does is the server's business when it runs.
         return match effect(lexemes)? {
             stored @ (Effect::CreateRoutine { .. } | Effect::CreateTrigger { .. }) => Ok(stored),
-            _ => Err(Unclear("it holds more than one statement")),
+            _ => Err(Unclear(sentence!("it holds more than one statement"))),
         };
     }
     let effect = effect(lexemes)?;
@@ -43,7 +45,7 @@ pub(crate) fn effect(lexemes: &[Lexeme<'_>]) -> Parsed<Effect> {
         return dml::parenthesised_select(cursor);
     }
     let Some(first) = cursor.advance().filter(|lexeme| lexeme.kind == Kind::Word) else {
-        return Err(Unclear("it does not begin with a keyword"));
+        return Err(Unclear(sentence!("it does not begin with a keyword")));
     };
     match first.text.to_ascii_uppercase().as_str() {
         "ALTER" => alter::alter(cursor),
@@ -74,10 +76,10 @@ pub(crate) fn effect(lexemes: &[Lexeme<'_>]) -> Parsed<Effect> {
             if cursor.eat_any(&["TABLES", "TABLE"]) {
                 Ok(Effect::Lock)
             } else {
-                Err(Unclear("only LOCK TABLES and UNLOCK TABLES are known"))
+                Err(Unclear(sentence!("only LOCK TABLES and UNLOCK TABLES are known")))
             }
         }
-        _ => Err(Unclear("this kind of statement is not known")),
+        _ => Err(Unclear(sentence!("this kind of statement is not known"))),
     }
 }
 
@@ -92,7 +94,7 @@ fn begin(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     if cursor.is_empty() {
         Ok(Effect::TransactionControl)
     } else {
-        Err(Unclear("a compound statement is not looked into"))
+        Err(Unclear(sentence!("a compound statement is not looked into")))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `CREATE`, `DROP`, `RENAME` and `TRUNCATE`.
 
+use sentence::sentence;
+
 use crate::cursor::{Cursor, Parsed, Unclear, split_commas};
 use crate::effect::{Effect, RoutineKind, TableRename};
 
@@ -32,12 +34,12 @@ pub(crate) fn create(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         cursor.if_not_exists();
         let name = cursor.table()?;
         if cursor.remaining().iter().any(|lexeme| lexeme.is_keyword("SONAME")) {
-            return Err(Unclear("a function from a library is not known"));
+            return Err(Unclear(sentence!("a function from a library is not known")));
         }
         return Ok(Effect::CreateRoutine { routine, name, or_replace });
     }
     if aggregate || temporary {
-        return Err(Unclear("this kind of object is not known"));
+        return Err(Unclear(sentence!("this kind of object is not known")));
     }
     if cursor.eat_any(&["DATABASE", "SCHEMA"]) {
         cursor.if_not_exists();
@@ -49,7 +51,7 @@ pub(crate) fn create(mut cursor: Cursor<'_>) -> Parsed<Effect> {
 fn create_index(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     cursor.eat_any(&["UNIQUE", "FULLTEXT", "SPATIAL"]);
     if !cursor.eat_any(&["INDEX", "KEY"]) {
-        return Err(Unclear("this kind of object is not known"));
+        return Err(Unclear(sentence!("this kind of object is not known")));
     }
     let if_not_exists = cursor.if_not_exists();
     let index = cursor.identifier()?;
@@ -71,7 +73,7 @@ pub(crate) fn drop(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         return Ok(Effect::DropTable { tables, if_exists, temporary });
     }
     if temporary {
-        return Err(Unclear("this kind of object is not known"));
+        return Err(Unclear(sentence!("this kind of object is not known")));
     }
     if cursor.eat_any(&["VIEW", "VIEWS"]) {
         let if_exists = cursor.if_exists();
@@ -104,12 +106,12 @@ pub(crate) fn drop(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         cursor.expect(&["ON"])?;
         return Ok(Effect::DropIndex { table: cursor.table()?, index, if_exists });
     }
-    Err(Unclear("this kind of object is not known"))
+    Err(Unclear(sentence!("this kind of object is not known")))
 }
 
 pub(crate) fn rename(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     if !cursor.eat_any(&["TABLE", "TABLES"]) {
-        return Err(Unclear("only RENAME TABLE is known"));
+        return Err(Unclear(sentence!("only RENAME TABLE is known")));
     }
     cursor.if_exists();
     let mut renames = Vec::new();
@@ -148,7 +150,7 @@ fn routine_kind(cursor: &mut Cursor<'_>) -> Option<RoutineKind> {
 
 fn option_value(cursor: &mut Cursor<'_>) -> Parsed<()> {
     cursor.eat_symbol("=");
-    cursor.advance().map(|_| ()).ok_or(Unclear("an option has no value"))
+    cursor.advance().map(|_| ()).ok_or_else(|| Unclear(sentence!("an option has no value")))
 }
 
 /// `= user@host`, `= CURRENT_USER()`, `= role`.

@@ -1,11 +1,13 @@
 //! Walks over the significant tokens of one statement.
 
+use sentence::{Sentence, sentence};
+
 use crate::effect::TableName;
 use crate::token::{Kind, Tokenizer};
 
 /// Why a statement is not understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unclear(pub(crate) &'static str);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unclear(pub(crate) Sentence);
 
 pub(crate) type Parsed<T> = Result<T, Unclear>;
 
@@ -47,23 +49,24 @@ pub(crate) fn lexemes(statement: &str) -> Parsed<Vec<Lexeme<'_>>> {
     let mut found = Vec::new();
     loop {
         let inside = tokens.executable;
-        let token = tokens.next(None).map_err(|_| Unclear("a string, identifier or comment is not closed"))?;
+        let token =
+            tokens.next(None).map_err(|_| Unclear(sentence!("a string, identifier or comment is not closed")))?;
         let Some(token) = token else { break };
         match token.kind {
             Kind::Space | Kind::Comment | Kind::ExecutableClose => {}
             Kind::ExecutableOpen(_) if inside => {
-                return Err(Unclear("an executable comment holds another one"));
+                return Err(Unclear(sentence!("an executable comment holds another one")));
             }
             Kind::ExecutableOpen(version) => {
                 if version.is_some_and(|version| version > OLDEST_SERVER) {
-                    return Err(Unclear("an executable comment runs on some servers only"));
+                    return Err(Unclear(sentence!("an executable comment runs on some servers only")));
                 }
             }
             kind => found.push(Lexeme { kind, text: &statement[token.start..token.end] }),
         }
     }
     if tokens.executable {
-        return Err(Unclear("an executable comment is not closed"));
+        return Err(Unclear(sentence!("an executable comment is not closed")));
     }
     Ok(found)
 }
@@ -114,7 +117,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn expect(&mut self, words: &[&str]) -> Parsed<()> {
-        if self.eat(words) { Ok(()) } else { Err(Unclear("a keyword is missing")) }
+        if self.eat(words) { Ok(()) } else { Err(Unclear(sentence!("a keyword is missing"))) }
     }
 
     pub(crate) fn sees_symbol(&self, symbol: &str) -> bool {
@@ -130,7 +133,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn end(&self) -> Parsed<()> {
-        if self.is_empty() { Ok(()) } else { Err(Unclear("it goes on where an end is expected")) }
+        if self.is_empty() { Ok(()) } else { Err(Unclear(sentence!("it goes on where an end is expected"))) }
     }
 
     pub(crate) fn if_exists(&mut self) -> bool {
@@ -142,7 +145,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn identifier(&mut self) -> Parsed<String> {
-        self.advance().and_then(Lexeme::identifier).ok_or(Unclear("a name is missing"))
+        self.advance().and_then(Lexeme::identifier).ok_or_else(|| Unclear(sentence!("a name is missing")))
     }
 
     /// `name` or `database.name`.
@@ -158,7 +161,7 @@ impl<'a> Cursor<'a> {
                 Kind::Number => Some(lexeme.text.to_owned()),
                 _ => lexeme.identifier(),
             })
-            .ok_or(Unclear("a name is missing"))?;
+            .ok_or_else(|| Unclear(sentence!("a name is missing")))?;
         Ok(TableName { database: Some(first), name: second })
     }
 
@@ -174,7 +177,7 @@ impl<'a> Cursor<'a> {
     /// Takes `( … )` with everything inside and returns the inside.
     pub(crate) fn parenthesised(&mut self) -> Parsed<&'a [Lexeme<'a>]> {
         if !self.sees_symbol("(") {
-            return Err(Unclear("a parenthesis is missing"));
+            return Err(Unclear(sentence!("a parenthesis is missing")));
         }
         let mut depth = 0_usize;
         for (at, lexeme) in self.lexemes.iter().enumerate() {
@@ -189,13 +192,13 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
-        Err(Unclear("a parenthesis is not closed"))
+        Err(Unclear(sentence!("a parenthesis is not closed")))
     }
 
     /// `WAIT n` or `NOWAIT`.
     pub(crate) fn skip_wait(&mut self) -> Parsed<()> {
         if self.eat(&["WAIT"]) {
-            self.advance().ok_or(Unclear("WAIT has no number"))?;
+            self.advance().ok_or_else(|| Unclear(sentence!("WAIT has no number")))?;
         } else {
             self.eat(&["NOWAIT"]);
         }
@@ -212,14 +215,14 @@ pub(crate) fn split_commas<'a>(lexemes: &'a [Lexeme<'a>]) -> Parsed<Vec<&'a [Lex
         if lexeme.is_symbol("(") {
             depth += 1;
         } else if lexeme.is_symbol(")") {
-            depth = depth.checked_sub(1).ok_or(Unclear("a parenthesis was never opened"))?;
+            depth = depth.checked_sub(1).ok_or_else(|| Unclear(sentence!("a parenthesis was never opened")))?;
         } else if depth == 0 && lexeme.is_symbol(",") {
             parts.push(&lexemes[from..at]);
             from = at + 1;
         }
     }
     if depth > 0 {
-        return Err(Unclear("a parenthesis is not closed"));
+        return Err(Unclear(sentence!("a parenthesis is not closed")));
     }
     parts.push(&lexemes[from..]);
     Ok(parts)

@@ -1,5 +1,7 @@
 //! Statements about rows, and those of the session.
 
+use sentence::sentence;
+
 use crate::classify::effect;
 use crate::cursor::{Cursor, Lexeme, Parsed, Unclear, holds_phrase, split_commas};
 use crate::effect::{Effect, TableName};
@@ -23,7 +25,7 @@ pub(crate) fn replace(mut cursor: Cursor<'_>) -> Parsed<Effect> {
 pub(crate) fn update(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     while cursor.eat_any(&["LOW_PRIORITY", "IGNORE"]) {}
     let lexemes = cursor.remaining();
-    let set = position(lexemes, "SET").ok_or(Unclear("UPDATE has no SET"))?;
+    let set = position(lexemes, "SET").ok_or_else(|| Unclear(sentence!("UPDATE has no SET")))?;
     Ok(Effect::Update { tables: joined_tables(&lexemes[..set])? })
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn delete(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         let tables = targets(&mut cursor)?;
         // `DELETE FROM t1, t2 USING …`, or else one table with its conditions.
         if tables.len() > 1 && !cursor.sees(&["USING"]) {
-            return Err(Unclear("DELETE FROM several tables needs USING"));
+            return Err(Unclear(sentence!("DELETE FROM several tables needs USING")));
         }
         return Ok(Effect::Delete { tables });
     }
@@ -52,7 +54,7 @@ fn targets(cursor: &mut Cursor<'_>) -> Parsed<Vec<TableName>> {
             table.database = Some(table.name);
             table.name = cursor.identifier()?;
             if cursor.eat_symbol(".") && !cursor.eat_symbol("*") {
-                return Err(Unclear("a table has too many parts"));
+                return Err(Unclear(sentence!("a table has too many parts")));
             }
         }
         tables.push(table);
@@ -69,7 +71,7 @@ fn joined_tables(lexemes: &[Lexeme<'_>]) -> Parsed<Vec<TableName>> {
         let mut cursor = Cursor::new(part);
         loop {
             if cursor.sees_symbol("(") {
-                return Err(Unclear("UPDATE of a derived table is not looked into"));
+                return Err(Unclear(sentence!("UPDATE of a derived table is not looked into")));
             }
             tables.push(cursor.table()?);
             let Some(join) = position(cursor.remaining(), "JOIN") else {
@@ -98,7 +100,7 @@ pub(crate) fn select(cursor: Cursor<'_>) -> Parsed<Effect> {
         .windows(2)
         .any(|pair| pair[0].is_keyword("INTO") && (pair[1].is_keyword("OUTFILE") || pair[1].is_keyword("DUMPFILE")));
     if writes_file {
-        return Err(Unclear("SELECT writes a file"));
+        return Err(Unclear(sentence!("SELECT writes a file")));
     }
     Ok(Effect::Select)
 }
@@ -110,7 +112,7 @@ pub(crate) fn parenthesised_select(cursor: Cursor<'_>) -> Parsed<Effect> {
     if inner.sees(&["SELECT"]) || inner.sees(&["VALUES"]) || inner.sees(&["WITH"]) {
         select(cursor)
     } else {
-        Err(Unclear("it does not begin with a keyword"))
+        Err(Unclear(sentence!("it does not begin with a keyword")))
     }
 }
 
@@ -125,7 +127,7 @@ pub(crate) fn with(mut cursor: Cursor<'_>) -> Parsed<Effect> {
         cursor.expect(&["AS"])?;
         cursor.parenthesised()?;
         if cursor.sees(&["CYCLE"]) {
-            return Err(Unclear("WITH … CYCLE is not looked into"));
+            return Err(Unclear(sentence!("WITH … CYCLE is not looked into")));
         }
         if !cursor.eat_symbol(",") {
             return effect(cursor.remaining());
@@ -137,7 +139,7 @@ pub(crate) fn set(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     if cursor.eat(&["STATEMENT"]) {
         // Settings for one statement: what it does is what that statement does.
         let lexemes = cursor.remaining();
-        let at = position(lexemes, "FOR").ok_or(Unclear("SET STATEMENT has no FOR"))?;
+        let at = position(lexemes, "FOR").ok_or_else(|| Unclear(sentence!("SET STATEMENT has no FOR")))?;
         return effect(&lexemes[at + 1..]);
     }
     if cursor.eat(&["TRANSACTION"]) || cursor.eat(&["SESSION", "TRANSACTION"]) {
@@ -166,14 +168,14 @@ fn assignment(mut cursor: Cursor<'_>) -> Parsed<bool> {
         }
     }
     if !scoped && (cursor.sees(&["GLOBAL"]) || cursor.sees(&["PASSWORD"])) {
-        return Err(Unclear("SET changes more than the session"));
+        return Err(Unclear(sentence!("SET changes more than the session")));
     }
     let name = cursor.identifier()?;
     if !(cursor.eat_symbol("=") || (cursor.eat_symbol(":") && cursor.eat_symbol("="))) {
-        return Err(Unclear("this form of SET is not known"));
+        return Err(Unclear(sentence!("this form of SET is not known")));
     }
     if cursor.is_empty() {
-        return Err(Unclear("SET has no value"));
+        return Err(Unclear(sentence!("SET has no value")));
     }
     Ok(name.eq_ignore_ascii_case("autocommit"))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sentence::Sentence;
 use serde::{Deserialize, Serialize};
 
 /// A table, view, trigger or routine, with its database where the statement names one.
@@ -375,7 +376,7 @@ pub enum Effect {
     /// Not understood: the risk is unknown.
     Unknown {
         /// Why, for a person.
-        reason: String,
+        reason: Sentence,
     },
 }
 

@@ -1,25 +1,38 @@
 //! Statements that MariaDB does not run as a whole or not at all.
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{AlterAction, Classified, Effect, TableName};
 
 /// Why a statement is not atomic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NonAtomic {
     /// `DROP TABLE a, missing` fails and still drops `a`.
-    #[error("a DROP of several objects drops those before the one that fails")]
     MultiDrop,
     /// The old table is gone before the new one exists.
-    #[error("CREATE OR REPLACE TABLE drops the old table before the new one exists")]
     CreateOrReplaceTable,
     /// Tables go one by one.
-    #[error("a database is dropped table by table")]
     DropDatabase,
     /// Partitions are files of their own.
-    #[error("ALTER TABLE … PARTITION changes several files and cannot be taken back as one")]
     Partitioning,
+}
+
+impl NonAtomic {
+    /// The reason, for a person.
+    pub fn sentence(self) -> Sentence {
+        match self {
+            Self::MultiDrop => sentence!("a DROP of several objects drops those before the one that fails"),
+            Self::CreateOrReplaceTable => {
+                sentence!("CREATE OR REPLACE TABLE drops the old table before the new one exists")
+            }
+            Self::DropDatabase => sentence!("a database is dropped table by table"),
+            Self::Partitioning => {
+                sentence!("ALTER TABLE … PARTITION changes several files and cannot be taken back as one")
+            }
+        }
+    }
 }
 
 /// What to do with a statement that is not atomic.

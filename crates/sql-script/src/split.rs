@@ -1,7 +1,6 @@
 //! Cuts a script into statements.
 
-use std::fmt;
-
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::compound::Blocks;
@@ -36,21 +35,22 @@ pub enum SplitErrorKind {
     InvalidDelimiter,
 }
 
-impl fmt::Display for SplitErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UnterminatedString => "a string that begins here has no closing quote",
-            Self::UnterminatedIdentifier => "an identifier that begins here has no closing backtick",
-            Self::UnterminatedComment => "a comment that begins here has no closing */",
-            Self::UnterminatedBlock => "a statement that begins here has no closing END",
-            Self::InvalidDelimiter => "DELIMITER needs an argument without backslash",
-        })
+impl SplitErrorKind {
+    /// What is wrong, for a person.
+    pub fn sentence(self) -> Sentence {
+        match self {
+            Self::UnterminatedString => sentence!("a string that begins here has no closing quote"),
+            Self::UnterminatedIdentifier => sentence!("an identifier that begins here has no closing backtick"),
+            Self::UnterminatedComment => sentence!("a comment that begins here has no closing */"),
+            Self::UnterminatedBlock => sentence!("a statement that begins here has no closing END"),
+            Self::InvalidDelimiter => sentence!("DELIMITER needs an argument without backslash"),
+        }
     }
 }
 
 /// A script that cannot be split, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("line {line}, column {column}: {kind}")]
+#[error("{}", self.sentence())]
 pub struct SplitError {
     /// What is wrong.
     pub kind: SplitErrorKind,
@@ -58,6 +58,14 @@ pub struct SplitError {
     pub line: u32,
     /// Column, from 1, in characters.
     pub column: u32,
+}
+
+impl SplitError {
+    /// What is wrong and where, for a person.
+    pub fn sentence(&self) -> Sentence {
+        let Self { kind, line, column } = self;
+        sentence!("line {line}, column {column}: {error}", line, column, error = kind.sentence())
+    }
 }
 
 /// Splits a script as the `mariadb` client would, and moreover keeps compound statements whole

@@ -10,6 +10,7 @@ use data_engine::{BackupReport, DataEngine};
 use domain::environment::Engine;
 use domain::ids::BackupId;
 use saga::{Probe, Step, StepContext, StepError};
+use sentence::sentence;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ impl Backup {
     async fn fresh(&self, cx: &StepContext, engine: &DataEngine) -> Result<Option<BackupReport>, StepError> {
         let Some(report) = self.provider.fresh_backup(cx.held().job, &self.store).await? else { return Ok(None) };
         if let Err(error) = engine.verify_backup(&report).await {
-            let news = json!({ "backup": "not reused", "path": report.path, "reason": error.to_string() });
+            let news = json!({ "backup": "not reused", "path": report.path, "reason": error.sentence() });
             cx.progress(news).await?;
             return Ok(None);
         }
@@ -49,7 +50,7 @@ impl Backup {
             tokio::select! {
                 report = &mut making => return Ok(report?),
                 // It changes nothing and can take hours: whoever calls the job off need not wait for its end.
-                () = cx.stop().cancelled() => return Err(StepError::transient("the backup was broken off")),
+                () = cx.stop().cancelled() => return Err(StepError::transient(sentence!("the backup was broken off"))),
                 _ = news.tick() => cx.progress(json!({ "read_bytes": read.load(Ordering::Relaxed) })).await?,
             }
         }
@@ -63,9 +64,9 @@ impl Step for Backup {
     async fn run(&self, cx: &StepContext) -> Result<BackupReport, StepError> {
         let job = cx.held().job;
         let directory = self.provider.backup_directory(job, &self.store).await?;
-        tokio::fs::create_dir_all(&directory)
-            .await
-            .map_err(|error| StepError::permanent(format!("{} cannot be made: {error}", directory.display())))?;
+        tokio::fs::create_dir_all(&directory).await.map_err(|error| {
+            StepError::permanent(sentence!("{directory} cannot be made: {error}", directory, error))
+        })?;
         let engine = self.provider.data_engine(job, &self.store).await?;
         let report = match self.fresh(cx, &engine).await? {
             Some(report) => report,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::ids::JobId;
 use driver_docker::RestartPolicy;
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::labels;
@@ -66,26 +67,27 @@ impl Container {
 
     /// How it ended, if it ended since it was started last. The engine counts restarts from the start that
     /// somebody asked for, so one that is up again ended too.
-    pub(crate) fn end(&self) -> Option<String> {
+    pub(crate) fn end(&self) -> Option<Sentence> {
         let state = &self.0["State"];
         let restarts = self.0["RestartCount"].as_i64().unwrap_or_default();
         let is_steady = state["Running"] == true && state["Restarting"] != true;
         if is_steady {
-            return (restarts > 0).then(|| format!("ended and was started again {restarts} times"));
+            return (restarts > 0).then(|| sentence!("ended and was started again {restarts} times", restarts));
         }
         let code = state["ExitCode"].as_i64().unwrap_or_default();
         let words = state["Error"].as_str().filter(|words| !words.is_empty());
         Some(match words {
-            Some(words) => format!("ended with exit code {code} ({words})"),
-            None => format!("ended with exit code {code}"),
+            Some(words) => sentence!("ended with exit code {code} ({words})", code, words),
+            None => sentence!("ended with exit code {code}", code),
         })
     }
 
     /// For messages: what it is, so that a person finds it.
-    pub(crate) fn describe(&self) -> String {
-        let image = self.0["Config"]["Image"].as_str().unwrap_or("an unknown image");
+    pub(crate) fn describe(&self) -> Sentence {
+        let image = self.0["Config"]["Image"].as_str();
+        let image = image.map_or_else(|| sentence!("an unknown image"), Sentence::verbatim);
         let id = self.id();
-        format!("{} ({}, {image})", self.name(), id.get(..12).unwrap_or(id))
+        sentence!("{name} ({id}, {image})", name = self.name(), id = id.get(..12).unwrap_or(id), image)
     }
 
     /// The engine writes the year 1 where something has not happened.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::plan::ServiceAt;
 use saga::{Probe, Step, StepContext, StepError};
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
@@ -52,12 +53,12 @@ impl Step for Finish {
             let (host, Some(retired)) = self.find(cx, at).await? else { continue };
             let container = &retired.container;
             if container.is_up() {
-                return Err(StepError::permanent(format!(
-                    "container {} on host {} was retired and runs again: it is not removed",
-                    container.describe(),
-                    at.host
+                return Err(StepError::permanent(sentence!(
+                    "container {container} on host {host} was retired and runs again: it is not removed",
+                    container = container.describe(),
+                    host = at.host
                 ))
-                .with_hint(format!("docker stop {}", container.name())));
+                .with_command(format!("docker stop {}", container.name())));
             }
             host.remove(container).await?;
         }

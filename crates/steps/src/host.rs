@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use driver_docker::{CarriedOver, Engine, Image, RestartPolicy};
 use saga::{StepContext, StepError};
+use sentence::{Sentence, sentence};
 
 use crate::container::Container;
 use crate::error::{docker_error, world_changed};
@@ -45,7 +46,11 @@ impl<'a> Host<'a> {
     /// The container that is known to be there.
     pub(crate) async fn inspect_existing(&self, container: &str) -> Result<Container, StepError> {
         self.inspect(container).await?.ok_or_else(|| {
-            world_changed(format!("host {}: container {container} was removed by somebody else", self.name))
+            world_changed(sentence!(
+                "host {host}: container {container} was removed by somebody else",
+                host = self.name,
+                container
+            ))
         })
     }
 
@@ -114,20 +119,25 @@ impl<'a> Host<'a> {
     }
 
     /// Its last output without the secrets that it knows, for an error; what cannot be read is said instead.
-    pub(crate) async fn last_output(&self, watched: Watched<'_>) -> String {
+    pub(crate) async fn last_output(&self, watched: Watched<'_>) -> Sentence {
         let masks = match Masks::of(watched.provider, self.cx, watched.service).await {
             Ok(masks) => masks,
-            Err(error) => return format!("its output is not shown, since its secrets cannot be told: {error}"),
+            Err(error) => {
+                return sentence!(
+                    "its output is not shown, since its secrets cannot be told: {error}",
+                    error = error.message
+                );
+            }
         };
         let log = match self.engine.logs(watched.container, LOG_LINES).await {
             Ok(log) => masks.hide(log.trim_end()),
-            Err(error) => return format!("its output cannot be read: {error}"),
+            Err(error) => return sentence!("its output cannot be read: {error}", error = error.sentence()),
         };
         if log.is_empty() {
-            return "it wrote nothing".to_owned();
+            return sentence!("it wrote nothing");
         }
         let surplus = log.chars().count().saturating_sub(LOG_CHARACTERS);
-        format!("its last output: {}", log.chars().skip(surplus).collect::<String>())
+        sentence!("its last output: {output}", output = log.chars().skip(surplus).collect::<String>())
     }
 
     /// Waits, but not when the step is asked to stop.
@@ -137,12 +147,12 @@ impl<'a> Host<'a> {
 
     /// Something that this job did not make has the name.
     pub(crate) fn name_is_taken(&self, by: &Container) -> StepError {
-        StepError::permanent(format!(
-            "host {}: the name is taken by container {}, which this job did not make",
-            self.name,
-            by.describe()
+        StepError::permanent(sentence!(
+            "host {host}: the name is taken by container {by}, which this job did not make",
+            host = self.name,
+            by = by.describe()
         ))
-        .with_hint(format!("docker inspect {}", by.name()))
+        .with_command(format!("docker inspect {}", by.name()))
     }
 
     /// A failed call to this host's engine.
@@ -155,6 +165,6 @@ impl<'a> Host<'a> {
 pub(crate) async fn sleep(cx: &StepContext, pause: Duration) -> Result<(), StepError> {
     tokio::select! {
         () = tokio::time::sleep(pause) => Ok(()),
-        () = cx.stop().cancelled() => Err(StepError::transient("was asked to stop while it waited")),
+        () = cx.stop().cancelled() => Err(StepError::transient(sentence!("was asked to stop while it waited"))),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect};
 use saga::StepError;
-use sentence::sentence;
+use sentence::{Sentence, sentence};
 use tokio::time::Instant;
 
 use crate::host::{Host, Watched};
@@ -28,7 +28,7 @@ pub(crate) fn client() -> Result<Client, StepError> {
         .redirect(redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| StepError::permanent(format!("no HTTP client can be made: {}", reason(error))))
+        .map_err(|error| StepError::permanent(sentence!("no HTTP client can be made: {error}", error = reason(error))))
 }
 
 /// `http://address:port/path`; an IPv6 address gets its brackets.
@@ -41,16 +41,16 @@ pub(crate) fn url(address: &str, port: u16, path: &str) -> String {
 }
 
 /// The innermost cause, which says more than "error sending request"; the URL is known to whoever asked.
-pub(crate) fn reason(error: reqwest::Error) -> String {
+pub(crate) fn reason(error: reqwest::Error) -> Sentence {
     if error.is_timeout() {
-        return "no answer in time".to_owned();
+        return sentence!("no answer in time");
     }
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    Sentence::verbatim(cause.to_string())
 }
 
 /// Asks until an answer is good, and gives up at once when the container has ended: whatever answers then
@@ -66,7 +66,7 @@ pub(crate) async fn wait_for_answer(
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut tries = 0;
-    let mut last = "nothing".to_owned();
+    let mut last = sentence!("nothing");
     loop {
         let limit = within.saturating_sub(start.elapsed()).clamp(FIRST_PAUSE, ANSWER_TIME);
         tries += 1;
@@ -78,7 +78,7 @@ pub(crate) async fn wait_for_answer(
             },
             Ok(status) => {
                 check_alive(host, watched).await?;
-                last = format!("it answered with status {status}");
+                last = sentence!("it answered with status {status}", status);
             }
             Err(error) => {
                 check_alive(host, watched).await?;
@@ -89,10 +89,13 @@ pub(crate) async fn wait_for_answer(
             }
         }
         if start.elapsed() + pause >= within {
-            return Err(StepError::permanent(format!(
-                "{url} gave no good answer within {} s ({tries} tries); at last: {last}; {}",
-                within.as_secs(),
-                host.last_output(watched).await
+            return Err(StepError::permanent(sentence!(
+                "{url} gave no good answer within {within} s ({tries} tries); at last: {last}; {output}",
+                url,
+                within = within.as_secs(),
+                tries,
+                last,
+                output = host.last_output(watched).await
             )));
         }
         host.sleep(pause).await?;
@@ -108,7 +111,12 @@ async fn require_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), Step
         None => Ok(()),
         Some(end) => {
             let output = host.last_output(watched).await;
-            Err(StepError::permanent(format!("container {} {end}; {output}", found.describe())))
+            Err(StepError::permanent(sentence!(
+                "container {found} {end}; {output}",
+                found = found.describe(),
+                end,
+                output
+            )))
         }
     }
 }
@@ -121,8 +129,8 @@ async fn check_alive(host: &Host<'_>, watched: Watched<'_>) -> Result<(), StepEr
     }
 }
 
-fn transient_message(error: StepError) -> Result<String, StepError> {
-    if error.kind == saga::ErrorKind::Transient { Ok(error.message.to_string()) } else { Err(error) }
+fn transient_message(error: StepError) -> Result<Sentence, StepError> {
+    if error.kind == saga::ErrorKind::Transient { Ok(error.message) } else { Err(error) }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use regex::{Captures, Regex};
 use saga::{StepContext, StepError};
 use secrecy::{ExposeSecret as _, SecretString};
+use sentence::Sentence;
 
 use crate::provider::Provider;
 
@@ -65,6 +66,11 @@ impl Masks {
     pub(crate) fn hide(&self, text: &str) -> String {
         let hidden = self.forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), MASK));
         without_set_values(&without_url_passwords(&hidden))
+    }
+
+    /// The sentence with its values so hidden, at any depth. Its words are ours and stay.
+    pub(crate) fn hide_in(&self, sentence: Sentence) -> Sentence {
+        sentence.with_texts(&|text| self.hide(text))
     }
 }
 
@@ -162,11 +168,27 @@ pub(crate) fn shortened(text: &str, characters: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sentence::sentence;
+
     use super::*;
 
-    fn hide(secrets: &[&str], text: &str) -> String {
+    fn masks(secrets: &[&str]) -> Masks {
         let secrets: Vec<SecretString> = secrets.iter().map(|secret| SecretString::from(*secret)).collect();
-        Masks::new(&secrets).hide(text)
+        Masks::new(&secrets)
+    }
+
+    fn hide(secrets: &[&str], text: &str) -> String {
+        masks(secrets).hide(text)
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_what_a_sentence_quotes_at_any_depth() {
+        let words = Sentence::verbatim("refused mysql://app:found@db with gone");
+        let inner = sentence!("not found: {message}", message = words);
+        let all = vec![inner, sentence!("container {container} is gone", container = "{\"key\":\"gone\"}")];
+        let hidden = masks(&["gone"]).hide_in(sentence!("{all}", all));
+        let told = "not found: refused mysql://app:***@db with ***; container {\"key\":\"***\"} is gone";
+        assert_eq!(hidden, told);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use domain::ledger::MigrationRef;
 use domain::plan::{DiskAt, Precondition};
 use futures::future::try_join_all;
 use saga::{ErrorKind, Probe, Step, StepContext, StepError};
-use sentence::sentence;
+use sentence::{Sentence, ToValue, sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{cache_error, world_changed};
@@ -94,28 +94,36 @@ impl Preflight {
         cx: &StepContext,
         databases: &BTreeMap<String, FoundDatabase>,
         condition: &Precondition,
-    ) -> Result<Option<String>, StepError> {
+    ) -> Result<Option<Sentence>, StepError> {
         match condition {
             Precondition::Image { host, reference, image_id } => {
                 let found = Host::open(self.provider.as_ref(), cx, host).await?.image(reference).await?;
                 let found = found.as_ref().map(|image| image.id.as_str());
-                Ok(differs(&format!("image {reference} on host {host}"), Some(image_id), found))
+                Ok(differs(
+                    &sentence!("image {image} on host {host}", image = reference, host),
+                    Some(image_id.as_str()),
+                    found,
+                ))
             }
             Precondition::Container { at, image_id } => {
                 let found = Host::open(self.provider.as_ref(), cx, &at.host).await?.inspect(&at.container).await?;
                 let found = found.as_ref().map(crate::container::Container::image_id);
-                let what = format!("the image of container {} on host {}", at.container, at.host);
+                let what = sentence!(
+                    "the image of container {container} on host {host}",
+                    container = at.container,
+                    host = at.host
+                );
                 Ok(differs(&what, image_id.as_deref(), found))
             }
             Precondition::Ledger { store, applied, .. } => {
                 let Some(database) = databases.get(store) else { return Ok(None) };
                 let (planned, found) = (list(applied), list(&database.engine.applied().await?));
-                Ok(differs(&format!("the ledger of {store}"), Some(&planned), Some(&found)))
+                Ok(differs(&sentence!("the ledger of {store}", store), Some(&planned), Some(&found)))
             }
             Precondition::Schema { store, fingerprint, .. } => {
                 let Some(database) = databases.get(store) else { return Ok(None) };
                 let found = database.engine.fingerprint().await?;
-                Ok(differs(&format!("the schema of {store}"), Some(fingerprint), Some(&found)))
+                Ok(differs(&sentence!("the schema of {store}", store), Some(fingerprint), Some(&found)))
             }
             Precondition::Scripts { store, migrations, .. } => {
                 told(self.scripts(migrations).await.map_err(|error| in_store(store, error)))
@@ -135,7 +143,11 @@ impl Preflight {
     async fn scripts(&self, migrations: &[MigrationRef]) -> Result<(), StepError> {
         let stored = self.provider.scripts(migrations).await?;
         let is_planned = stored.iter().map(|scripts| &scripts.reference).eq(migrations);
-        if is_planned { Ok(()) } else { Err(world_changed("the stored scripts are not those that were planned")) }
+        if is_planned {
+            Ok(())
+        } else {
+            Err(world_changed(sentence!("the stored scripts are not those that were planned")))
+        }
     }
 
     async fn space(
@@ -143,7 +155,7 @@ impl Preflight {
         cx: &StepContext,
         hosts: &BTreeMap<String, FoundHost>,
         databases: &BTreeMap<String, FoundDatabase>,
-    ) -> Result<(BTreeMap<String, FoundSpace>, Vec<String>), StepError> {
+    ) -> Result<(BTreeMap<String, FoundSpace>, Vec<Sentence>), StepError> {
         let sizes = databases.iter().map(|(name, found)| (name.clone(), found.space.sizes.clone())).collect();
         let (mut space, mut lacks) = (BTreeMap::new(), Vec::new());
         for disk in self.disks() {
@@ -160,7 +172,11 @@ impl Preflight {
                 },
             };
             if let Some(lack) = available.and_then(|available| disk.shortage(&sizes, available)) {
-                lacks.push(format!("there is too little space on {disk}: {lack}"));
+                lacks.push(sentence!(
+                    "there is too little space on {disk}: {lack}",
+                    disk = disk.sentence(),
+                    lack = lack.sentence()
+                ));
             }
             space.insert(disk.to_string(), FoundSpace { needed: disk.needed(&sizes), available });
         }
@@ -223,12 +239,10 @@ impl Preflight {
 }
 
 /// What no repeat would mend is a difference like any other, told with the rest.
-fn told<T>(outcome: Result<T, StepError>) -> Result<Option<String>, StepError> {
+fn told<T>(outcome: Result<T, StepError>) -> Result<Option<Sentence>, StepError> {
     match outcome {
         Ok(_) => Ok(None),
-        Err(error) if matches!(error.kind, ErrorKind::WorldChanged | ErrorKind::Permanent) => {
-            Ok(Some(error.message.to_string()))
-        }
+        Err(error) if matches!(error.kind, ErrorKind::WorldChanged | ErrorKind::Permanent) => Ok(Some(error.message)),
         Err(error) => Err(error),
     }
 }
@@ -238,17 +252,24 @@ fn in_store(store: &str, mut error: StepError) -> StepError {
     error
 }
 
-fn differs(what: &str, planned: Option<&str>, found: Option<&str>) -> Option<String> {
+fn differs<T>(what: &Sentence, planned: Option<&T>, found: Option<&T>) -> Option<Sentence>
+where
+    T: ToValue + PartialEq + ?Sized,
+{
     match (planned, found) {
         (planned, found) if planned == found => None,
-        (_, None) => Some(format!("{what} is not there")),
-        (None, Some(found)) => Some(format!("{what} is {found} and was not there when this was planned")),
-        (Some(planned), Some(found)) => Some(format!("{what} is {found} and was {planned} when this was planned")),
+        (_, None) => Some(sentence!("{what} is not there", what)),
+        (None, Some(found)) => {
+            Some(sentence!("{what} is {found} and was not there when this was planned", what, found))
+        }
+        (Some(planned), Some(found)) => {
+            Some(sentence!("{what} is {found} and was {planned} when this was planned", what, found, planned))
+        }
     }
 }
 
-fn list(versions: &[String]) -> String {
-    if versions.is_empty() { "empty".to_owned() } else { versions.join(", ") }
+fn list(versions: &[String]) -> Sentence {
+    if versions.is_empty() { sentence!("empty") } else { Sentence::verbatim(versions.join(", ")) }
 }
 
 #[async_trait]
@@ -262,13 +283,13 @@ impl Step for Preflight {
         let (hosts, databases, caches) = futures::try_join!(hosts, databases, caches)?;
         let (hosts, databases) = (hosts.into_iter().collect(), databases.into_iter().collect());
         let differences = self.preconditions.iter().map(|condition| self.difference(cx, &databases, condition));
-        let differences: Vec<String> = try_join_all(differences).await?.into_iter().flatten().collect();
+        let differences: Vec<Sentence> = try_join_all(differences).await?.into_iter().flatten().collect();
         if !differences.is_empty() {
-            return Err(world_changed(differences.join("; ")).with_hint("backout status"));
+            return Err(world_changed(sentence!("{all}", all = differences)).with_command("backout status"));
         }
         let (space, lacks) = self.space(cx, &hosts, &databases).await?;
         if !lacks.is_empty() {
-            return Err(StepError::permanent(lacks.join("; ")).with_hint("df -h"));
+            return Err(StepError::permanent(sentence!("{all}", all = lacks)).with_command("df -h"));
         }
         let versions = databases.into_iter().map(|(name, found)| (name, found.version));
         Ok(Found { hosts, images: self.images(), stores: versions.chain(caches).collect(), space })

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::JobId;
 use domain::plan::ServiceAt;
 use saga::{Probe, Step, StepContext, StepError};
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
@@ -59,11 +60,11 @@ impl Step for ResumeService {
     async fn run(&self, cx: &StepContext) -> Result<Resumed, StepError> {
         let host = self.host(cx).await?;
         if !retired::take_back(&host, &self.at, self.stopped_by).await? {
-            return Err(world_changed(format!(
-                "container {} of {} was kept as {} and is gone",
-                self.at.container,
-                self.at,
-                retired::name(&self.at.container, self.stopped_by)
+            return Err(world_changed(sentence!(
+                "container {container} of {at} was kept as {name} and is gone",
+                container = self.at.container,
+                at = self.at.to_string(),
+                name = retired::name(&self.at.container, self.stopped_by)
             )));
         }
         let container = host.inspect_existing(&self.at.container).await?;

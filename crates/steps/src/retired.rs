@@ -17,6 +17,7 @@ use domain::ids::JobId;
 use domain::plan::ServiceAt;
 use driver_docker::{RestartPolicy, is_removed_on_stop};
 use saga::StepError;
+use sentence::sentence;
 
 use crate::container::Container;
 use crate::error::world_changed;
@@ -115,25 +116,32 @@ pub(crate) async fn put_aside(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Re
         return retired.bring_to_rest(host).await;
     }
     let Some(container) = host.inspect(&at.container).await? else {
-        return Err(world_changed(format!("there is no container {} of {at}", at.container)));
+        return Err(world_changed(sentence!(
+            "there is no container {container} of {at}",
+            container = at.container,
+            at = at.to_string()
+        )));
     };
     if container.is_of(job) {
-        return Err(StepError::unknown(format!(
-            "container {} was made by this job, and the one before it is gone",
-            container.describe()
+        return Err(StepError::unknown(sentence!(
+            "container {container} was made by this job, and the one before it is gone",
+            container = container.describe()
         )));
     }
     if is_removed_on_stop(&container.0) {
-        return Err(StepError::permanent(format!(
-            "container {} was started with --rm: the engine would remove it at its stop, and it could not come back",
-            container.describe()
-        ))
-        .with_hint("start the container again without --rm"));
+        let why = sentence!(
+            "container {container} was started with --rm: the engine would remove it at its stop, and it could not come back",
+            container = container.describe()
+        );
+        return Err(StepError::permanent(why).with_hint(sentence!("start the container again without --rm")));
     }
     host.rename(&container, &name_of(&container, job)).await?;
-    let retired = find(host, &at.container, job)
-        .await?
-        .ok_or_else(|| world_changed(format!("container {} vanished while it was stopped", container.describe())))?;
+    let retired = find(host, &at.container, job).await?.ok_or_else(|| {
+        world_changed(sentence!(
+            "container {container} vanished while it was stopped",
+            container = container.describe()
+        ))
+    })?;
     retired.bring_to_rest(host).await
 }
 
@@ -170,9 +178,11 @@ pub(crate) async fn take_back(host: &Host<'_>, at: &ServiceAt, job: JobId) -> Re
 /// What was kept, and is needed, was removed by somebody. It is not made again without being asked for: what people set
 /// on it by hand, secrets among it, is written down nowhere.
 pub(crate) fn gone(at: &ServiceAt, name: &str) -> StepError {
-    StepError::permanent(format!(
-        "container {} of {at} was kept as {name} and is gone: somebody removed it, and what was set on it is not known",
-        at.container
+    StepError::permanent(sentence!(
+        "container {container} of {at} was kept as {name} and is gone: somebody removed it, and what was set on it is not known",
+        container = at.container,
+        at = at.to_string(),
+        name
     ))
 }
 

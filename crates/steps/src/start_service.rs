@@ -9,6 +9,7 @@ use domain::ids::ReleaseId;
 use domain::plan::ServiceAt;
 use driver_docker::{CarriedOver, Image};
 use saga::{Probe, Step, StepContext, StepError};
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -60,7 +61,11 @@ impl StartService {
     /// The image, if its reference still stands for the one that was planned.
     async fn image(&self, host: &Host<'_>) -> Result<Image, StepError> {
         let Some(image) = host.image(&self.image).await? else {
-            return Err(world_changed(format!("image {} is no longer on host {}", self.image, self.at.host)));
+            return Err(world_changed(sentence!(
+                "image {image} is no longer on host {host}",
+                image = self.image,
+                host = self.at.host
+            )));
         };
         self.require_planned(&image.id)?;
         Ok(image)
@@ -70,9 +75,12 @@ impl StartService {
         if image_id == self.image_id {
             return Ok(());
         }
-        Err(world_changed(format!(
-            "image {} on host {} is {image_id} and was {} when this was planned",
-            self.image, self.at.host, self.image_id
+        Err(world_changed(sentence!(
+            "image {image} on host {host} is {found} and was {planned} when this was planned",
+            image = self.image,
+            host = self.at.host,
+            found = image_id,
+            planned = self.image_id
         )))
     }
 
@@ -92,7 +100,7 @@ impl StartService {
             if self.replaces {
                 // The stop's undo says what to do, once everything else is undone.
                 let name = retired::name(&self.at.container, job);
-                return Err(retired::gone(&self.at, &name).with_hint(format!("backout job watch {job}")));
+                return Err(retired::gone(&self.at, &name).with_command(format!("backout job watch {job}")));
             }
             return Ok(wanted.fresh());
         };
@@ -100,10 +108,10 @@ impl StartService {
         let retired = retired.bring_to_rest(host).await?;
         let old = &retired.container;
         let Some(old_image) = host.image(old.image_id()).await? else {
-            return Err(world_changed(format!(
-                "the image of {} is no longer on host {}: its defaults cannot be told from the container's own settings",
-                old.describe(),
-                self.at.host
+            return Err(world_changed(sentence!(
+                "the image of {old} is no longer on host {host}: its defaults cannot be told from the container's own settings",
+                old = old.describe(),
+                host = self.at.host
             )));
         };
         let on_host_network = old.0["HostConfig"]["NetworkMode"] == "host";

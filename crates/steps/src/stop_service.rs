@@ -107,7 +107,7 @@ impl Step for StopService {
             (true, _) => self.wait_until_it_answers(cx, &host).await,
             // Without an output there may have been no container from the beginning.
             (false, None) => Ok(()),
-            (false, Some(stopped)) => Err(retired::gone(&self.at, &stopped.retired_name).with_hint(format!(
+            (false, Some(stopped)) => Err(retired::gone(&self.at, &stopped.retired_name).with_command(format!(
                 "docker run --detach --name {} {}   # on host {}, with what it had; then backout job resolve {} retry",
                 self.at.container,
                 stopped.image_id,

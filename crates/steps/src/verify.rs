@@ -10,6 +10,7 @@ use domain::environment::VerificationProbe;
 use futures::future::{join_all, try_join_all};
 use reqwest::{Client, Method};
 use saga::{Probe, Step, StepContext, StepError};
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -62,17 +63,17 @@ struct Question {
 
 /// Why an answer was not good.
 struct Refusal {
-    why: String,
+    why: Sentence,
     is_transient: bool,
 }
 
 impl Refusal {
-    fn transient(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_transient: true }
+    fn transient(why: Sentence) -> Self {
+        Self { why, is_transient: true }
     }
 
-    fn lasting(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_transient: false }
+    fn lasting(why: Sentence) -> Self {
+        Self { why, is_transient: false }
     }
 }
 
@@ -80,7 +81,11 @@ impl Verify {
     async fn questions(&self, cx: &StepContext, probe: &VerificationProbe) -> Result<Vec<Question>, StepError> {
         let job = cx.held().job;
         let method = Method::from_bytes(probe.method.as_bytes()).map_err(|_| {
-            StepError::permanent(format!("probe {}: {:?} is not an HTTP method", probe.name, probe.method))
+            StepError::permanent(sentence!(
+                "probe {probe}: \"{method}\" is not an HTTP method",
+                probe = probe.name,
+                method = probe.method
+            ))
         })?;
         let service = self.provider.service(job, &probe.service).await?.service;
         let mut questions = Vec::new();
@@ -93,27 +98,38 @@ impl Verify {
     }
 
     /// What services answered, without the secrets that they know.
-    async fn masked(&self, cx: &StepContext, probes: &[VerificationProbe], mut failures: Vec<String>) -> Vec<String> {
+    async fn masked(
+        &self,
+        cx: &StepContext,
+        probes: &[VerificationProbe],
+        mut failures: Vec<Sentence>,
+    ) -> Vec<Sentence> {
         if failures.is_empty() {
             return failures;
         }
         let services: BTreeSet<&str> = probes.iter().map(|probe| probe.service.as_str()).collect();
         for service in services {
             match Masks::of(self.provider.as_ref(), cx, service).await {
-                Ok(masks) => failures = failures.iter().map(|failure| masks.hide(failure)).collect(),
+                Ok(masks) => {
+                    let masked = failures.into_iter().map(|failure| masks.hide_in(failure));
+                    failures = masked.collect();
+                }
                 Err(error) => {
-                    let why =
-                        format!("the answers are not shown, since the secrets of {service} cannot be told: {error}");
+                    let why = sentence!(
+                        "the answers are not shown, since the secrets of {service} cannot be told: {error}",
+                        service,
+                        error = error.message
+                    );
                     return vec![why; failures.len()];
                 }
             }
         }
         // Cut last: half a secret would not be recognised.
-        failures.iter().map(|failure| shortened(failure, SHOWN)).collect()
+        failures.into_iter().map(|failure| failure.with_texts(&|text| shortened(text, SHOWN))).collect()
     }
 
     /// Asks until the answer is good, or bad for good, or [`PATIENCE`] is over.
-    async fn ask(&self, client: &Client, question: &Question) -> Result<Answer, String> {
+    async fn ask(&self, client: &Client, question: &Question) -> Result<Answer, Sentence> {
         let start = Instant::now();
         loop {
             match self.ask_once(client, question).await {
@@ -123,7 +139,14 @@ impl Verify {
                 }
                 Err(refusal) => {
                     let Question { probe, method, host, url } = question;
-                    return Err(format!("{} on {host} ({method} {url}): {}", probe.name, refusal.why));
+                    return Err(sentence!(
+                        "{probe} on {host} ({method} {url}): {why}",
+                        probe = probe.name,
+                        host,
+                        method = method.as_str(),
+                        url,
+                        why = refusal.why
+                    ));
                 }
             }
         }
@@ -135,7 +158,7 @@ impl Verify {
         let start = Instant::now();
         let unanswered = |error: reqwest::Error| {
             if error.is_timeout() {
-                Refusal::transient(format!("no answer within {} ms", limit.as_millis()))
+                Refusal::transient(sentence!("no answer within {limit} ms", limit = limit.as_millis()))
             } else {
                 Refusal::transient(http::reason(error))
             }
@@ -144,7 +167,7 @@ impl Verify {
             client.request(question.method.clone(), &question.url).timeout(limit).send().await.map_err(unanswered)?;
         let status = answer.status().as_u16();
         if status >= probe.status_below {
-            let why = format!("status {status} is not below {}", probe.status_below);
+            let why = sentence!("status {status} is not below {limit}", status, limit = probe.status_below);
             return Err(if NOT_NOW.contains(&status) { Refusal::transient(why) } else { Refusal::lasting(why) });
         }
         let mut body = Vec::new();
@@ -163,15 +186,18 @@ impl Verify {
 }
 
 /// The answer has to name the version, with or without a leading `v`.
-fn require_version(body: &[u8], pointer: &str, version: &Version) -> Result<(), String> {
-    let answer: Value =
-        serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON of at most 1 MiB: {error}"))?;
-    let found = answer.pointer(pointer).ok_or_else(|| format!("the answer has nothing at {pointer}"))?;
-    let text = found.as_str().ok_or_else(|| format!("{pointer} is {found} and not a version"))?;
+fn require_version(body: &[u8], pointer: &str, version: &Version) -> Result<(), Sentence> {
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|error| sentence!("the answer is not JSON of at most 1 MiB: {error}", error = error.to_string()))?;
+    let found = answer.pointer(pointer).ok_or_else(|| sentence!("the answer has nothing at {pointer}", pointer))?;
+    let shown = found.to_string();
+    let Some(text) = found.as_str() else {
+        return Err(sentence!("{pointer} is {found} and not a version", pointer, found = shown));
+    };
     if text.parse::<Version>().is_ok_and(|found| found == *version) {
         return Ok(());
     }
-    Err(format!("{pointer} is {text:?} and not {version}"))
+    Err(sentence!("{pointer} is {found} and not {version}", pointer, found = shown, version = version.to_string()))
 }
 
 #[async_trait]
@@ -185,7 +211,7 @@ impl Step for Verify {
         let asked = join_all(questions.iter().flatten().map(|question| self.ask(&client, question)));
         let outcomes = tokio::select! {
             outcomes = asked => outcomes,
-            () = cx.stop().cancelled() => return Err(StepError::transient("was asked to stop while it verified")),
+            () = cx.stop().cancelled() => return Err(StepError::transient(sentence!("was asked to stop while it verified"))),
         };
         let (mut answers, mut failures) = (Vec::new(), Vec::new());
         for outcome in outcomes {
@@ -199,7 +225,12 @@ impl Step for Verify {
             return Ok(Verified { probes: answers });
         }
         let asked = answers.len() + failures.len();
-        Err(StepError::permanent(format!("{} of {asked} probes failed: {}", failures.len(), failures.join("; "))))
+        Err(StepError::permanent(sentence!(
+            "{failed} of {asked} probes failed: {failures}",
+            failed = failures.len(),
+            asked,
+            failures
+        )))
     }
 
     async fn probe(&self, _cx: &StepContext) -> Result<Probe<Verified>, StepError> {

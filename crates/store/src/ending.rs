@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::ids::JobId;
 use domain::job::{self, JobEvent, JobState};
 use saga::{Held, JobNote, JournalError};
+use sentence::sentence;
 use serde_json::json;
 
 use crate::completion::{Account, Completion, EndEvent, accounts, reads, writes};
@@ -108,7 +109,7 @@ fn decide(account: &Account, held: &Held, event: JobEvent) -> Result<End, Journa
     match job::apply(account.state, event) {
         Ok(next) => Ok(End::Now(next)),
         Err(_) if job_target(event) == Some(account.state) => Ok(End::Before(account.state)),
-        Err(illegal) => Err(JournalError::Illegal(illegal.to_string())),
+        Err(illegal) => Err(JournalError::Illegal(illegal.sentence())),
     }
 }
 
@@ -123,5 +124,5 @@ fn completion(account: Account, next: JobState, note: &JobNote) -> Completion {
 }
 
 fn unknown() -> JournalError {
-    JournalError::Unavailable("it was not told whether the end of the job was written".to_owned())
+    JournalError::Unavailable(sentence!("it was not told whether the end of the job was written"))
 }

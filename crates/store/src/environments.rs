@@ -5,6 +5,7 @@ use domain::environment::EnvironmentSpec;
 use domain::ids::{ApplicationId, DeploymentId, EnvironmentId, JobId};
 use domain::reservation::Colour;
 use domain::view::Page;
+use sentence::sentence;
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, Row};
@@ -98,9 +99,9 @@ impl Database {
         .execute(&mut *tx)
         .await?;
         if updated.rows_affected() != 1 {
-            return Err(Error::Conflict(
-                "the environment was edited, or a job took hold of it, since it was read".to_owned(),
-            ));
+            return Err(Error::Conflict(sentence!(
+                "the environment was edited, or a job took hold of it, since it was read"
+            )));
         }
         sqlx::query("DELETE FROM reservations WHERE environment_id = ?")
             .bind(environment.id.0)

@@ -1,29 +1,22 @@
 //! What the control database can answer instead of a result.
 
+use sentence::{Sentence, sentence};
+
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum Error {
     /// The control database does not answer, or lost the connection.
-    #[error("the control database does not answer: {0}")]
     Unavailable(#[source] sqlx::Error),
     /// A unique key is taken; the text is the constraint's name.
-    #[error("'{0}' is taken")]
     Taken(String),
     /// A text is longer than its column; the text is the column's name.
-    #[error("'{0}' is too long")]
     TooLong(String),
     /// There is no such row.
-    #[error("there is no such {0}")]
     Missing(&'static str),
     /// The row is not in the state that the change asks for.
-    #[error("{0}")]
-    Conflict(String),
+    Conflict(Sentence),
     /// The keys at hand are not those that seal this database's secrets.
-    #[error("{}", if *missing {
-        format!("the key '{id}' that seals secrets of this control database is not among the keys")
-    } else {
-        format!("the key '{id}' is another one than this control database was used with")
-    })]
     OtherKeys {
         /// Id of the key.
         id: String,
@@ -31,13 +24,10 @@ pub enum Error {
         missing: bool,
     },
     /// The cursor is not one that the list gave out.
-    #[error("the cursor is not one that this list gave out")]
     BadCursor,
     /// What is stored cannot be read.
-    #[error("stored data cannot be read: {0}")]
     Corrupt(String),
     /// The database refused a statement for a reason that is our mistake.
-    #[error("the control database refused a statement: {0}")]
     Refused(#[source] sqlx::Error),
 }
 
@@ -113,6 +103,30 @@ fn column(message: &str) -> String {
 }
 
 impl Error {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Unavailable(cause) => {
+                sentence!("the control database does not answer: {reason}", reason = cause.to_string())
+            }
+            Self::Taken(what) => sentence!("'{what}' is taken", what),
+            Self::TooLong(what) => sentence!("'{what}' is too long", what),
+            Self::Missing(what) => sentence!("there is no such {what}", what),
+            Self::Conflict(why) => why.clone(),
+            Self::OtherKeys { id, missing: true } => {
+                sentence!("the key '{id}' that seals secrets of this control database is not among the keys", id)
+            }
+            Self::OtherKeys { id, missing: false } => {
+                sentence!("the key '{id}' is another one than this control database was used with", id)
+            }
+            Self::BadCursor => sentence!("the cursor is not one that this list gave out"),
+            Self::Corrupt(what) => sentence!("stored data cannot be read: {what}", what),
+            Self::Refused(cause) => {
+                sentence!("the control database refused a statement: {reason}", reason = cause.to_string())
+            }
+        }
+    }
+
     /// Whether trying again later may help.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
@@ -127,9 +141,9 @@ impl Error {
 impl From<Error> for saga::JournalError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            Error::Unavailable(cause) => Self::Unavailable(Sentence::verbatim(cause.to_string())),
             Error::Conflict(why) => Self::Illegal(why),
-            other => Self::Corrupt(other.to_string()),
+            other => Self::Corrupt(Sentence::verbatim(other.to_string())),
         }
     }
 }

@@ -6,6 +6,7 @@ use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
 use domain::view::{JobEventView, JobView, Measurements, Page, StepView};
+use sentence::sentence;
 use serde_json::json;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlConnection, Row};
@@ -111,10 +112,13 @@ impl Database {
             .await?;
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
         if state.is_final() || state == JobState::Stuck || state == JobState::Unwinding {
-            return Err(Error::Conflict(format!("the job is {} and cannot be cancelled", state.as_str())));
+            return Err(Error::Conflict(sentence!(
+                "the job is {state} and cannot be cancelled",
+                state = state.as_str()
+            )));
         }
         if is_past_pivot(&mut tx, id).await? {
-            return Err(Error::Conflict("the job is past the point of no return and only goes forward".to_owned()));
+            return Err(Error::Conflict(sentence!("the job is past the point of no return and only goes forward")));
         }
         let seq = next_event(&mut tx, id).await?;
         sqlx::query("UPDATE jobs SET cancel_reason = COALESCE(cancel_reason, ?) WHERE id = ?")
@@ -126,7 +130,7 @@ impl Database {
         let untouched = matches!(state, JobState::Queued | JobState::AwaitingApproval);
         let next = if untouched {
             sqlx::query("DELETE FROM job_queue WHERE job_id = ?").bind(id.0).execute(&mut *tx).await?;
-            let next = job::apply(state, JobEvent::CancelledUntouched).map_err(|e| Error::Conflict(e.to_string()))?;
+            let next = job::apply(state, JobEvent::CancelledUntouched).map_err(|e| Error::Conflict(e.sentence()))?;
             move_job(&mut tx, id, next, None).await?;
             next
         } else {
@@ -143,10 +147,10 @@ impl Database {
     pub async fn resolve(&self, actor: &str, id: JobId, event: JobEvent, reason: &str) -> Result<JobState> {
         let mut tx = self.begin().await?;
         let state = job_state(&mut tx, id).await.map_err(missing_job)?;
-        let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+        let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.sentence()))?;
         if event == JobEvent::UnwindWanted && has_begun_to_clean_up(&mut tx, id).await? {
-            let why = "what was kept for going back is being removed already: the job can only be retried";
-            return Err(Error::Conflict(why.to_owned()));
+            let why = sentence!("what was kept for going back is being removed already: the job can only be retried");
+            return Err(Error::Conflict(why));
         }
         let seq = next_event(&mut tx, id).await?;
         // The worker that got stuck with it has let go; the fence rises with the next claim.
@@ -181,7 +185,7 @@ impl Database {
 async fn begin_failed_steps_again(connection: &mut MySqlConnection, id: JobId) -> Result<()> {
     sqlx::query("UPDATE jobs SET cancel_reason = NULL WHERE id = ?").bind(id.0).execute(&mut *connection).await?;
     let started =
-        step::apply(StepState::Failed, StepEvent::Start).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+        step::apply(StepState::Failed, StepEvent::Start).map_err(|illegal| Error::Conflict(illegal.sentence()))?;
     sqlx::query("UPDATE job_steps SET state = ?, finished_at = NULL WHERE job_id = ? AND state = ?")
         .bind(started.as_str())
         .bind(id.0)

@@ -7,6 +7,7 @@ use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
 use domain::view::ErrorView;
 use saga::{Held, JobNote, JobRecord, Journal, JournalError, StepError, StepNote, StepRecord};
+use sentence::sentence;
 use serde_json::{Value, json};
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySql, MySqlConnection, Row, Transaction};
@@ -56,7 +57,9 @@ impl Journal for Database {
             Ok(next) => next,
             // The answer to the first try of this very write was lost.
             Err(_) if state == target(event) => return Ok(state),
-            Err(illegal) => return Err(JournalError::Illegal(format!("step {id}: {illegal}"))),
+            Err(illegal) => {
+                return Err(JournalError::Illegal(sentence!("step {id}: {illegal}", id, illegal = illegal.sentence())));
+            }
         };
         write_step(&mut tx, held.job, id, event, next, &note).await?;
         let mut data = json!({ "state": next.as_str() });
@@ -80,7 +83,7 @@ impl Journal for Database {
         let next = match job::apply(state, event) {
             Ok(next) => next,
             Err(_) if job_target(event) == Some(state) => return Ok(state),
-            Err(illegal) => return Err(JournalError::Illegal(illegal.to_string())),
+            Err(illegal) => return Err(JournalError::Illegal(illegal.sentence())),
         };
         let error = note.error.as_ref().map(|error| error_view(note.step, error));
         move_job(&mut tx, held.job, next, error.as_ref()).await?;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use domain::Secret;
 use domain::secret::SEALED_PREFIX;
+use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 
 const NONCE_BYTES: usize = 12;
@@ -17,16 +18,31 @@ const MAX_ID_BYTES: usize = 255;
 
 /// Why a secret could not be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum SealError {
     /// The file holds something else than keys.
-    #[error("the key file is not a list of 'id:hexadecimal key of 32 bytes' lines: {0}")]
     BadKeyFile(String),
     /// The value was sealed under a key that is not there.
-    #[error("the secret was sealed under key '{0}', which is not in the key file")]
     UnknownKey(String),
     /// The value was changed, or belongs to another place.
-    #[error("the secret of '{0}' cannot be opened: it was changed or moved")]
     Damaged(String),
+}
+
+impl SealError {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::BadKeyFile(what) => {
+                sentence!("the key file is not a list of 'id:hexadecimal key of 32 bytes' lines: {what}", what)
+            }
+            Self::UnknownKey(key) => {
+                sentence!("the secret was sealed under key '{key}', which is not in the key file", key)
+            }
+            Self::Damaged(place) => {
+                sentence!("the secret of '{place}' cannot be opened: it was changed or moved", place)
+            }
+        }
+    }
 }
 
 /// The keys by id. The last one seals; all of them open, so that keys can be rotated.

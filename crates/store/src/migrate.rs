@@ -1,5 +1,6 @@
 //! The control plane's own schema, migrated under a real lock.
 
+use sentence::sentence;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, MySqlConnection, Row};
 
@@ -44,8 +45,9 @@ async fn locked(connection: &mut MySqlConnection) -> Result<()> {
         .fetch_one(&mut *connection)
         .await?;
     if got != Some(1) {
-        return Err(Error::Conflict(format!(
-            "another process has been migrating the control database for more than {LOCK_WAIT_SECONDS} s"
+        return Err(Error::Conflict(sentence!(
+            "another process has been migrating the control database for more than {limit} s",
+            limit = LOCK_WAIT_SECONDS
         )));
     }
     // Everything else would queue up behind a change that waits for somebody's open transaction.
@@ -61,13 +63,15 @@ async fn locked(connection: &mut MySqlConnection) -> Result<()> {
         match MIGRATIONS.iter().find(|migration| migration.version == version) {
             Some(migration) if digest(migration) == sha256 => {}
             Some(_) => {
-                return Err(Error::Conflict(format!(
-                    "control database migration {version} was applied from other bytes than this program has"
+                return Err(Error::Conflict(sentence!(
+                    "control database migration {version} was applied from other bytes than this program has",
+                    version
                 )));
             }
             None => {
-                return Err(Error::Conflict(format!(
-                    "the control database is at schema {version}, which this program does not know: start a newer one"
+                return Err(Error::Conflict(sentence!(
+                    "the control database is at schema {version}, which this program does not know: start a newer one",
+                    version
                 )));
             }
         }

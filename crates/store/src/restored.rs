@@ -3,6 +3,7 @@
 use domain::ids::JobId;
 use domain::job::{self, JobEvent, JobState};
 use domain::view::ErrorView;
+use sentence::Sentence;
 use serde_json::json;
 use sqlx::Row;
 
@@ -59,12 +60,12 @@ impl Database {
             JobState::Queued | JobState::AwaitingApproval => JobEvent::CancelledUntouched,
             _ => JobEvent::GotStuck,
         };
-        let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.to_string()))?;
+        let next = job::apply(state, event).map_err(|illegal| Error::Conflict(illegal.sentence()))?;
         let seq = next_event(&mut tx, id).await?;
         for sql in ["DELETE FROM job_queue WHERE job_id = ?", "UPDATE jobs SET worker_id = NULL WHERE id = ?"] {
             sqlx::query(sql).bind(id.0).execute(&mut *tx).await?;
         }
-        let error = ErrorView { step: None, message: reason.into(), hint: None };
+        let error = ErrorView { step: None, message: Sentence::verbatim(reason), hint: None };
         move_job(&mut tx, id, next, Some(&error)).await?;
         let data = json!({ "state": next.as_str(), "restored_by": actor, "reason": reason });
         append_event(&mut tx, id, seq, "job", None, &data).await?;

@@ -6,6 +6,7 @@ use domain::ledger::Direction;
 use saga::{
     AppliedUp, Held, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey,
 };
+use sentence::sentence;
 use serde_json::json;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
@@ -104,7 +105,11 @@ impl StatementJournal for Database {
         .map_err(Error::from)?;
         if begun.rows_affected() != 1 {
             let (migration, index) = (&key.migration, key.index);
-            return Err(JournalError::Illegal(format!("statement {index} of {migration} is done but was never begun")));
+            return Err(JournalError::Illegal(sentence!(
+                "statement {index} of {migration} is done but was never begun",
+                index,
+                migration
+            )));
         }
         append_event(&mut tx, held.job, seq, "progress", Some(step), &statement("done", key)).await?;
         tx.commit().await.map_err(Error::from)?;

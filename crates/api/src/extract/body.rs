@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::{Sentence, sentence};
 use serde::de::DeserializeOwned;
 
 use super::reason;
@@ -57,7 +58,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         check_media_type(request.headers())?;
         let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|rejection| Failure::new(ProblemType::MalformedBody, reason(&rejection)))?;
+            .map_err(|rejection| Failure::new(ProblemType::MalformedBody, Sentence::verbatim(reason(&rejection))))?;
         parse(&bytes).map(Self)
     }
 }
@@ -68,30 +69,37 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Failure> {
     if essence.eq_ignore_ascii_case(b"application/json") {
         return Ok(());
     }
-    let sent = if essence.is_empty() { "none".into() } else { String::from_utf8_lossy(essence) };
+    let detail = if essence.is_empty() {
+        sentence!("the body has no media type")
+    } else {
+        sentence!("the body's media type is {sent}", sent = String::from_utf8_lossy(essence))
+    };
     Err(Failure::hinted(
         ProblemType::UnsupportedMediaType,
-        format!("the body's media type is {sent}"),
-        "Content-Type: application/json",
+        detail,
+        Sentence::verbatim("Content-Type: application/json"),
     ))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableBody> {
-    let malformed = |detail: String| Failure::new(ProblemType::MalformedBody, detail);
+    let malformed = |detail: Sentence| Failure::new(ProblemType::MalformedBody, detail);
     if bytes.trim_ascii().is_empty() {
-        return Err(malformed("the body is empty; a JSON object is expected".to_owned()).into());
+        return Err(malformed(sentence!("the body is empty; a JSON object is expected")).into());
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let place = error.path().to_string();
         let detail = error.inner().to_string();
         if error.inner().is_data() && error.path().iter().next().is_some() {
-            UnreadableBody { failure: malformed(format!("{place}: {detail}")), place: Some(place) }
+            UnreadableBody {
+                failure: malformed(sentence!("{place}: {reason}", place, reason = detail)),
+                place: Some(place),
+            }
         } else {
-            malformed(detail).into()
+            malformed(Sentence::verbatim(detail)).into()
         }
     })?;
-    json.end().map_err(|error| malformed(error.to_string()))?;
+    json.end().map_err(|error| malformed(Sentence::verbatim(error.to_string())))?;
     Ok(value)
 }
 

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::request::Parts;
 use domain::problem::ProblemType;
+use sentence::sentence;
 
 use crate::error::Failure;
 
@@ -19,7 +20,8 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
         let Some(value) = parts.headers.get(NAME).filter(|value| !value.is_empty()) else { return Ok(Self(None)) };
         let seq = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-        let refused = || Failure::new(ProblemType::InvalidHeader, "Last-Event-ID is not the number of an event");
+        let refused =
+            || Failure::new(ProblemType::InvalidHeader, sentence!("Last-Event-ID is not the number of an event"));
         seq.map(|seq| Self(Some(seq))).ok_or_else(refused)
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use domain::problem::ProblemType;
+use sentence::{Sentence, sentence};
 
 use crate::error::Failure;
 
@@ -10,22 +11,26 @@ const MAX_LENGTH: usize = 255;
 
 /// The key, if there is one: a structured-field string (RFC 8941), or the same without quotes.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
-    let refused = |why: &str| {
-        let detail = format!("the Idempotency-Key {why}; it has to be 1 to {MAX_LENGTH} printable ASCII characters");
-        Failure::hinted(ProblemType::InvalidHeader, detail, "Idempotency-Key: \"a UUID\"")
+    let refused = |why: Sentence| {
+        let detail = sentence!(
+            "the Idempotency-Key {why}; it has to be 1 to {limit} printable ASCII characters",
+            why,
+            limit = MAX_LENGTH
+        );
+        Failure::hinted(ProblemType::InvalidHeader, detail, Sentence::verbatim("Idempotency-Key: \"a UUID\""))
     };
     let mut values = headers.get_all(NAME).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(refused("is there twice"));
+        return Err(refused(sentence!("is there twice")));
     }
-    let text = value.to_str().map_err(|_| refused("has other characters than printable ASCII"))?.trim();
+    let text = value.to_str().map_err(|_| refused(sentence!("has other characters than printable ASCII")))?.trim();
     let key = match text.strip_prefix('"') {
-        Some(rest) => unquoted(rest).ok_or_else(|| refused("is not a string that is quoted correctly"))?,
+        Some(rest) => unquoted(rest).ok_or_else(|| refused(sentence!("is not a string that is quoted correctly")))?,
         None => text.to_owned(),
     };
     if key.is_empty() || key.len() > MAX_LENGTH {
-        return Err(refused("has no such length"));
+        return Err(refused(sentence!("has no such length")));
     }
     Ok(Some(key))
 }

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use domain::problem::ProblemType;
+use sentence::sentence;
 
 use crate::error::Failure;
 
@@ -26,7 +27,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         let Some(value) = values.next() else { return Ok(Self(None)) };
         let text = value.to_str().unwrap_or_default().trim();
         if values.next().is_some() || text.is_empty() || text.contains(',') {
-            let detail = "If-Match has to be one entity tag, as ETag showed it, or *";
+            let detail = sentence!("If-Match has to be one entity tag, as ETag showed it, or *");
             return Err(Failure::new(ProblemType::InvalidHeader, detail));
         }
         if text == "*" {
@@ -37,8 +38,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         revision.map(|revision| Self(Some(revision))).ok_or_else(|| {
             Failure::hinted(
                 ProblemType::PreconditionFailed,
-                format!("no revision has the entity tag {text}"),
-                "read the resource again and send its ETag",
+                sentence!("no revision has the entity tag {text}", text),
+                sentence!("read the resource again and send its ETag"),
             )
         })
     }

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use domain::problem::ProblemType;
+use sentence::sentence;
 use serde::de::DeserializeOwned;
 
 use super::reason;
@@ -21,7 +22,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             Err(rejection) => {
                 // The router takes the prefix off the other one.
                 let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-                let detail = format!("{} names nothing: {}", uri.path(), reason(&rejection));
+                let detail =
+                    sentence!("{path} names nothing: {rejection}", path = uri.path(), rejection = reason(&rejection));
                 Err(Failure::new(ProblemType::NotFound, detail))
             }
         }

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use control::PageRequest;
 use domain::problem::ProblemType;
+use sentence::sentence;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -23,9 +24,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(parameters)) => Ok(Self(parameters)),
-            Err(rejection) => {
-                Err(Failure::new(ProblemType::InvalidQuery, format!("in the query, {}", reason(&rejection))))
-            }
+            Err(rejection) => Err(Failure::new(
+                ProblemType::InvalidQuery,
+                sentence!("in the query, {rejection}", rejection = reason(&rejection)),
+            )),
         }
     }
 }

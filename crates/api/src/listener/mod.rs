@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use sentence::sentence;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -110,13 +111,14 @@ async fn answer(stream: TcpStream, peer: Peer, router: Router, head_within: Dura
 }
 
 fn too_slow(within: Duration) -> Failure {
-    let detail = format!("the head of the request did not arrive within {} s", within.as_secs_f32());
+    let detail =
+        sentence!("the head of the request did not arrive within {limit} s", limit = within.as_secs_f32().to_string());
     Failure::new(ProblemType::RequestTimeout, detail)
 }
 
 fn too_many(connections: usize) -> Failure {
-    let detail = format!("{connections} connections are open, as many as are allowed (max_connections)");
-    Failure::hinted(ProblemType::Unavailable, detail, "close connections that are not needed, and try again")
+    let detail = sentence!("{connections} connections are open, as many as are allowed (max_connections)", connections);
+    Failure::hinted(ProblemType::Unavailable, detail, sentence!("close connections that are not needed, and try again"))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use control::{Caller, Control, IdempotencyKey, Recorded, Reservation};
 use domain::problem::ProblemType;
 use futures::FutureExt;
+use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 
 use super::RequestContext;
@@ -44,13 +45,15 @@ pub(crate) async fn answer_once(
     };
     let route = format!("{} {}", request.method(), uri.path());
     if route.len() > MAX_ROUTE {
-        let detail = "the path is longer than any that names something";
+        let detail = sentence!("the path is longer than any that names something");
         return Failure::new(ProblemType::NotFound, detail).into_response();
     }
     let (mut parts, body) = request.into_parts();
     let body = match to_bytes(body, usize::MAX).await {
         Ok(body) => body,
-        Err(error) => return Failure::new(ProblemType::MalformedBody, error.to_string()).into_response(),
+        Err(error) => {
+            return Failure::new(ProblemType::MalformedBody, Sentence::verbatim(error.to_string())).into_response();
+        }
     };
     let key = IdempotencyKey { key, route, body_sha256: Sha256::digest(&body).into() };
     match control.reserve_key(&caller, &key).await {
@@ -87,7 +90,9 @@ async fn keep(
     let (parts, body) = render(response, context).into_parts();
     let bytes = match to_bytes(body, usize::MAX).await {
         Ok(bytes) => bytes,
-        Err(error) => return Failure::new(ProblemType::Internal, error.to_string()).into_response(),
+        Err(error) => {
+            return Failure::new(ProblemType::Internal, Sentence::verbatim(error.to_string())).into_response();
+        }
     };
     let answer = if carries_secret {
         secret_was_shown(context).await
@@ -106,8 +111,10 @@ async fn keep(
 async fn secret_was_shown(context: &RequestContext) -> Recorded {
     let failure = Failure::hinted(
         ProblemType::AlreadyExists,
-        "an earlier request with this Idempotency-Key made it; its secret was in that answer and is shown only once",
-        "revoke it and make another one with a new Idempotency-Key",
+        sentence!(
+            "an earlier request with this Idempotency-Key made it; its secret was in that answer and is shown only once"
+        ),
+        sentence!("revoke it and make another one with a new Idempotency-Key"),
     );
     let status = failure.status().as_u16();
     let body = to_bytes(render(failure.into_response(), context).into_body(), usize::MAX).await.unwrap_or_default();

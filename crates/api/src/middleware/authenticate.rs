@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use control::{Caller, Control};
 use domain::ids::TokenId;
 use domain::problem::ProblemType;
+use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 
 use super::body::discard;
-use super::rate::{Limiter, Standing};
+use super::rate::{AUTHENTICATIONS, Limiter, Standing};
 use crate::RateLimits;
 use crate::error::Failure;
 use crate::listener::Peer;
@@ -40,7 +41,7 @@ impl Gate {
         Self(Arc::new(Inner {
             control,
             requests: Limiter::new("requests", limits.requests),
-            attempts: Limiter::new("authentications", limits.authentications),
+            attempts: Limiter::new(AUTHENTICATIONS, limits.authentications),
             accepted: Mutex::default(),
         }))
     }
@@ -128,15 +129,17 @@ fn household(address: IpAddr) -> IpAddr {
 
 /// The token of `Authorization: Bearer …`.
 fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
-    let refused = |detail: &str| Failure::new(ProblemType::Unauthenticated, detail);
-    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| refused("the request has no Authorization header"))?;
+    let refused = |detail: Sentence| Failure::new(ProblemType::Unauthenticated, detail);
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .ok_or_else(|| refused(sentence!("the request has no Authorization header")))?;
     let (scheme, token) = value
         .to_str()
         .ok()
         .and_then(|value| value.trim().split_once(' '))
-        .ok_or_else(|| refused("the Authorization header is not 'Bearer' and a token"))?;
+        .ok_or_else(|| refused(sentence!("the Authorization header is not 'Bearer' and a token")))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(refused("the Authorization header has another scheme than Bearer"));
+        return Err(refused(sentence!("the Authorization header has another scheme than Bearer")));
     }
     Ok(token.trim())
 }

@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
 use futures::StreamExt;
+use sentence::sentence;
 
 use crate::error::Failure;
 
@@ -36,7 +37,8 @@ pub(crate) async fn take_body(State(rules): State<BodyRules>, request: Request, 
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(failure)) => failure.into_response(),
         Err(_) => {
-            let detail = format!("the body did not arrive within {} s", rules.within.as_secs_f32());
+            let detail =
+                sentence!("the body did not arrive within {limit} s", limit = rules.within.as_secs_f32().to_string());
             Failure::new(ProblemType::RequestTimeout, detail).into_response()
         }
     }
@@ -47,7 +49,10 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Failure> {
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| {
-            Failure::new(ProblemType::MalformedBody, format!("the body ended before its end: {error}"))
+            Failure::new(
+                ProblemType::MalformedBody,
+                sentence!("the body ended before its end: {error}", error = error.to_string()),
+            )
         })?;
         if bytes.len() + chunk.len() > limit {
             discard(Body::from_stream(chunks)).await;
@@ -59,7 +64,10 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Failure> {
 }
 
 fn too_large(limit: usize) -> Failure {
-    Failure::new(ProblemType::BodyTooLarge, format!("the body is larger than {} KiB, the limit here", limit / 1024))
+    Failure::new(
+        ProblemType::BodyTooLarge,
+        sentence!("the body is larger than {limit} KiB, the limit here", limit = limit / 1024),
+    )
 }
 
 /// Reads a body that nobody wants, within bounds.

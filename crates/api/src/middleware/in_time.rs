@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::sentence;
 
 use crate::error::Failure;
 
@@ -15,8 +16,11 @@ pub(crate) async fn answer_in_time(State(within): State<Duration>, request: Requ
         Ok(response) => response,
         Err(_) => Failure::hinted(
             ProblemType::Unavailable,
-            format!("there was no answer within {} s; a change that was begun goes on", within.as_secs_f32()),
-            "send the same request again, with the same Idempotency-Key",
+            sentence!(
+                "there was no answer within {limit} s; a change that was begun goes on",
+                limit = within.as_secs_f32().to_string()
+            ),
+            sentence!("send the same request again, with the same Idempotency-Key"),
         )
         .into_response(),
     }

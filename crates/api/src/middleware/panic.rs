@@ -4,6 +4,7 @@ use std::any::Any;
 
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::sentence;
 
 use crate::error::Failure;
 
@@ -18,7 +19,7 @@ pub(crate) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!(said, "a handler panicked");
     Failure::new(
         ProblemType::Internal,
-        "the request could not be answered; the log has the reason under this request's id",
+        sentence!("the request could not be answered; the log has the reason under this request's id"),
     )
     .into_response()
 }

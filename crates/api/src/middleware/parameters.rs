@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::sentence;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
@@ -33,12 +34,18 @@ impl KnownParameters {
         let known = self.0.get(&(method.clone(), path.to_owned()))?;
         let (unknown, _) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !known.contains(&**name))?;
         let known = match known.len() {
-            0 => "it takes none".to_owned(),
-            _ => format!("it takes {}", known.iter().cloned().collect::<Vec<_>>().join(", ")),
+            0 => sentence!("it takes none"),
+            _ => sentence!("it takes {known}", known = known.iter().cloned().collect::<Vec<_>>().join(", ")),
         };
         Some(Failure::new(
             ProblemType::InvalidQuery,
-            format!("{method} {path} has no query parameter '{unknown}': {known}"),
+            sentence!(
+                "{method} {path} has no query parameter '{unknown}': {known}",
+                method = method.as_str(),
+                path,
+                unknown,
+                known
+            ),
         ))
     }
 }

@@ -10,9 +10,12 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use sentence::sentence;
 
 use crate::error::Failure;
 
+/// What counts those whose token is not known.
+pub(crate) const AUTHENTICATIONS: &str = "authentications";
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const WINDOW: Duration = Duration::from_mins(1);
@@ -104,8 +107,10 @@ impl Standing {
 
     /// 429.
     pub(crate) fn refusal(&self) -> Failure {
-        let detail = format!("{} are limited to {} a minute", self.what, self.a_minute);
-        let hint = format!("send the request again in {} s", self.reset);
+        // Headers need the plain word.
+        let what = if self.what == AUTHENTICATIONS { sentence!("authentications") } else { sentence!("requests") };
+        let detail = sentence!("{what} are limited to {a_minute} a minute", what, a_minute = self.a_minute);
+        let hint = sentence!("send the request again in {seconds} s", seconds = self.reset);
         let error = control::Error::new(ProblemType::TooManyRequests, detail).with_hint(hint);
         control::Error { retry_after: Some(self.reset), ..error }.into()
     }

@@ -48,7 +48,10 @@ fn failure_body(failure: &Failure, context: &RequestContext) -> FailureBody {
             title,
             detail,
             instance: context.instance(),
-            hint: error.hint.as_deref().unwrap_or_else(|| error.problem.next()).to_owned(),
+            hint: match &error.hint {
+                Some(hint) => i18n::sentence(context.language, hint),
+                None => i18n::problem_next(context.language, error.problem),
+            },
             findings: error.findings.to_vec(),
             fields: error.fields.to_vec(),
             lock_holder: error.lock_holder,

@@ -12,6 +12,7 @@ use domain::finding::{Code, Finding};
 use domain::problem::ProblemType;
 use domain::view::{CancelRequest, NewApplication};
 use futures::stream;
+use sentence::Sentence;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
@@ -73,7 +74,7 @@ async fn a_failure_has_the_envelope_and_names_the_request() {
 #[tokio::test]
 async fn title_message_and_findings_are_in_the_callers_language() {
     async fn blocked() -> Answered {
-        let mut error = control::Error::new(ProblemType::PlanBlocked, "blocked");
+        let mut error = control::Error::new(ProblemType::PlanBlocked, Sentence::verbatim("blocked"));
         error.findings = Box::new([Finding::new(Code::HostUnreachable, [("host", "local"), ("reason", "refused")])]);
         Err(Failure::from(error))
     }

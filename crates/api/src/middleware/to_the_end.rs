@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::problem::ProblemType;
+use sentence::sentence;
 use tracing::Instrument;
 
 use crate::error::Failure;
@@ -17,7 +18,7 @@ pub(crate) async fn run_to_the_end(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Failure::new(ProblemType::Unavailable, "the service stops").into_response(),
+            Err(_) => Failure::new(ProblemType::Unavailable, sentence!("the service stops")).into_response(),
         },
     }
 }

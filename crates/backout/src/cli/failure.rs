@@ -222,7 +222,10 @@ mod tests {
 
     #[test]
     fn what_the_message_says_already_is_not_said_again() {
-        let field = domain::environment::FieldError { field: "name".into(), message: "is too long".into() };
+        let field = domain::environment::FieldError {
+            field: "name".into(),
+            message: sentence::Sentence::verbatim("is too long"),
+        };
         let mut invalid = problem(422);
         invalid.message = "A field cannot be accepted: name is too long".into();
         invalid.detail = Some("name is too long".into());

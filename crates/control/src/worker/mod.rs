@@ -14,6 +14,7 @@ use domain::ids::WorkerId;
 use domain::job::JobEvent;
 use domain::problem::ProblemType;
 use saga::{Abandoned, Held, JobNote, Journal, JournalError, Outcome, StepError};
+use sentence::sentence;
 use store::WorkerRow;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -65,13 +66,17 @@ impl Worker {
     pub async fn start(control: &Control, settings: WorkerSettings) -> Result<Self> {
         let id = WorkerId::generate();
         let lock = LockFile::take(&settings.lock_directory, id).map_err(|error| {
-            let detail = format!("the worker's lock file in {}: {error}", settings.lock_directory.display());
+            let detail = sentence!(
+                "the worker's lock file in {lock_directory}: {error}",
+                lock_directory = settings.lock_directory,
+                error
+            );
             Error::new(ProblemType::Internal, detail)
         })?;
         let row = WorkerRow { id, host: lock_file::host(), lock_file: lock.path().display().to_string() };
         control.database().register_worker(&row).await?;
         let heartbeat = Heartbeat::start(control.database().clone(), id, settings.lease).map_err(|error| {
-            Error::new(ProblemType::Internal, format!("the heartbeat's thread could not be started: {error}"))
+            Error::new(ProblemType::Internal, sentence!("the heartbeat's thread could not be started: {error}", error))
         })?;
         let (stop, abandon, drivers) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let journal = Arc::new(Announcing::new(control.clone()));
@@ -199,8 +204,9 @@ impl Runner {
 
     /// Trying again would meet the same wall: the job is stuck and says why. `false` if even that cannot be written.
     async fn give_to_a_person(&self, held: &Held, error: &JournalError) -> bool {
-        let error = StepError::permanent(format!("the job's journal cannot be continued: {error}"));
-        let note = JobNote { step: None, error: Some(error.with_hint(format!("backout job watch {}", held.job))) };
+        let error =
+            StepError::permanent(sentence!("the job's journal cannot be continued: {error}", error = error.sentence()));
+        let note = JobNote { step: None, error: Some(error.with_command(format!("backout job watch {}", held.job))) };
         match self.journal.job(held, JobEvent::GotStuck, note).await {
             Ok(_) => true,
             Err(error) => {

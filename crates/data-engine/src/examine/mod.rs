@@ -5,6 +5,7 @@ pub(crate) mod sql;
 
 use domain::environment::Engine;
 use domain::plan::{ScriptFacts, ScriptRefusal};
+use sentence::{Sentence, sentence};
 
 /// What a script does, as far as it can be told without running it. Redis has no migrations: any script for
 /// it is refused.
@@ -13,7 +14,7 @@ pub fn examine(engine: Engine, script: &str) -> ScriptFacts {
         Engine::MariaDb => sql::examine(script),
         Engine::MongoDb => mongo::examine(script),
         Engine::Redis => ScriptFacts {
-            refusals: vec![refusal(1, 1, "Redis has no migrations")],
+            refusals: vec![refusal(1, 1, &sentence!("Redis has no migrations"))],
             predictable: true,
             ..ScriptFacts::default()
         },
@@ -25,10 +26,10 @@ pub(crate) fn is_ledger(name: &str) -> bool {
     matches!(name, "schema_migrations" | "migrations")
 }
 
-fn refusal(line: u32, column: u32, reason: impl Into<String>) -> ScriptRefusal {
-    ScriptRefusal { position: format!("{line}:{column}"), reason: reason.into() }
+fn refusal(line: u32, column: u32, reason: &Sentence) -> ScriptRefusal {
+    ScriptRefusal { position: format!("{line}:{column}"), reason: reason.clone() }
 }
 
-fn lost(what: &str) -> String {
-    format!("this would destroy data that cannot be put aside yet: {what}")
+fn lost(what: &Sentence) -> Sentence {
+    sentence!("this would destroy data that cannot be put aside yet: {what}", what)
 }

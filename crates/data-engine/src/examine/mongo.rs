@@ -2,6 +2,7 @@
 
 use domain::plan::ScriptFacts;
 use mongo_script::{Compiled, Effect, Operation, Settings, compile};
+use sentence::{Sentence, sentence};
 use serde_json::{Map, Value};
 
 use super::{is_ledger, lost, refusal};
@@ -18,7 +19,7 @@ pub(crate) enum Treatment {
     /// Not understood; a person has been warned.
     Unknown,
     /// Not run.
-    Refuse { reason: String, destroys: String },
+    Refuse { reason: Sentence, destroys: Sentence },
 }
 
 /// Update operators that add to what is there, or that can be taken back by their opposite.
@@ -27,7 +28,7 @@ const ADDING: [&str; 6] = ["$inc", "$push", "$addToSet", "$setOnInsert", "$renam
 pub(super) fn examine(script: &str) -> ScriptFacts {
     let mut facts = ScriptFacts::default();
     match compile(script, &Settings::new("database")) {
-        Err(error) => facts.refusals.push(refusal(error.line, error.column, error.message)),
+        Err(error) => facts.refusals.push(refusal(error.line, error.column, &error.message)),
         Ok(Compiled::Live { line, column, .. }) => facts.unknown.push(format!("{line}:{column}")),
         Ok(Compiled::Predictable(operations)) => {
             facts.predictable = true;
@@ -53,8 +54,8 @@ fn note(operation: &Operation, facts: &mut ScriptFacts) {
         }
         Treatment::Unknown => facts.unknown.push(format!("{}:{}", operation.line, operation.column)),
         Treatment::Refuse { reason, destroys } => {
-            facts.destroys.push(destroys);
-            facts.refusals.push(refusal(operation.line, operation.column, reason));
+            facts.destroys.push(destroys.to_string());
+            facts.refusals.push(refusal(operation.line, operation.column, &reason));
         }
     }
 }
@@ -76,37 +77,43 @@ pub(crate) fn treatment(operation: &Operation) -> Treatment {
         Effect::UnsetFields { collection, filter, fields, many: true } => {
             Treatment::KeepFields { collection, filter, fields }
         }
-        Effect::UnsetFields { collection, fields, many: false, .. } => {
-            refuse(format!("fields {} of one document of {collection}; updateMany keeps them", fields.join(", ")))
-        }
+        Effect::UnsetFields { collection, fields, many: false, .. } => refuse(sentence!(
+            "fields {fields} of one document of {collection}; updateMany keeps them",
+            fields = fields.join(", "),
+            collection
+        )),
         Effect::DropCollection { collection } if !is_ledger(&collection) => Treatment::KeepCollection { collection },
-        Effect::DropCollection { collection } => refuse(format!("ledger {collection}")),
+        Effect::DropCollection { collection } => refuse(sentence!("ledger {ledger}", ledger = collection)),
         Effect::Update { collection, filter, update, .. } => match overwritten(&filter, &update) {
             None => Treatment::Plain,
-            Some(what) => refuse(format!("{what} of documents of {collection}")),
+            Some(what) => refuse(sentence!("{what} of documents of {collection}", what, collection)),
         },
-        Effect::Delete { collection, .. } => refuse(format!("documents of {collection}")),
-        Effect::RenameCollection { to, drop_target: true, .. } => refuse(format!("collection {to}")),
-        Effect::WriteInto { collection, replaces: true } => refuse(format!("collection {collection} ($out)")),
+        Effect::Delete { collection, .. } => refuse(sentence!("documents of {collection}", collection)),
+        Effect::RenameCollection { to, drop_target: true, .. } => {
+            refuse(sentence!("collection {collection}", collection = to))
+        }
+        Effect::WriteInto { collection, replaces: true } => {
+            refuse(sentence!("collection {collection} ({operator})", collection, operator = "$out"))
+        }
         Effect::WriteInto { .. } | Effect::Other { .. } => Treatment::Unknown,
-        Effect::DropDatabase => refuse("the database".to_owned()),
+        Effect::DropDatabase => refuse(sentence!("the database")),
     }
 }
 
-fn refuse(what: String) -> Treatment {
+fn refuse(what: Sentence) -> Treatment {
     Treatment::Refuse { reason: lost(&what), destroys: what }
 }
 
 /// What an update would overwrite: `$set` of a field loses nothing where the filter asks for documents that
 /// do not have it.
-fn overwritten(filter: &Value, update: &Value) -> Option<String> {
+fn overwritten(filter: &Value, update: &Value) -> Option<Sentence> {
     let Some(operators) = update.as_object().filter(|fields| fields.keys().all(|key| key.starts_with('$'))) else {
-        return Some("what is there".to_owned());
+        return Some(sentence!("what is there"));
     };
     operators.iter().find_map(|(operator, fields)| match operator.as_str() {
-        "$set" => set_fields(fields).find(|field| !is_absent(filter, field)).cloned(),
+        "$set" => set_fields(fields).find(|field| !is_absent(filter, field)).map(Sentence::verbatim),
         operator if ADDING.contains(&operator) => None,
-        operator => Some(format!("what {operator} changes")),
+        operator => Some(sentence!("what {operator} changes", operator)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! MariaDB scripts: the statements to run, and what each would destroy.
 
+use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use domain::plan::ScriptFacts;
@@ -32,9 +33,9 @@ pub(crate) enum Treatment {
     /// The table is moved away in place of the `DROP`.
     KeepTable { table: String },
     /// Not understood; a person has been warned.
-    Unknown(String),
+    Unknown(Sentence),
     /// Not run.
-    Refuse { reason: String, destroys: Vec<String> },
+    Refuse { reason: Sentence, destroys: Vec<Sentence> },
 }
 
 /// What the script itself has made so far: changing that loses nothing.
@@ -79,7 +80,7 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
     let units = match units(script) {
         Ok(units) => units,
         Err(error) => {
-            facts.refusals.push(refusal(error.line, error.column, error.kind.to_string()));
+            facts.refusals.push(refusal(error.line, error.column, &error.kind.sentence()));
             return facts;
         }
     };
@@ -97,8 +98,8 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
             }
             Treatment::Unknown(_) => facts.unknown.push(format!("{}:{}", unit.line, unit.column)),
             Treatment::Refuse { reason, destroys } => {
-                facts.destroys.extend(destroys);
-                facts.refusals.push(refusal(unit.line, unit.column, reason));
+                facts.destroys.extend(destroys.iter().map(Sentence::to_string));
+                facts.refusals.push(refusal(unit.line, unit.column, &reason));
             }
         }
     }
@@ -132,33 +133,39 @@ impl Made {
 }
 
 fn treatment(classified: &Classified, made: &Made) -> Treatment {
-    let refuse = |reason: &str| Treatment::Refuse { reason: reason.to_owned(), destroys: Vec::new() };
+    let refuse = |reason| Treatment::Refuse { reason, destroys: Vec::new() };
     match (&classified.effect, non_atomic(classified)) {
-        (Effect::DropDatabase { database }, _) => refuse_loss(format!("database {database}")),
-        (_, Some(Rewrite::Refuse { reason })) => {
-            refuse(&format!("{reason}; write it as several statements, or do it outside migrations"))
+        (Effect::DropDatabase { database }, _) => refuse_loss(sentence!("database {database}", database)),
+        (_, Some(Rewrite::Refuse { reason })) => refuse(sentence!(
+            "{reason}; write it as several statements, or do it outside migrations",
+            reason = reason.sentence()
+        )),
+        (Effect::Use { .. }, _) => {
+            refuse(sentence!("USE leaves the data store's database; name the object's database instead"))
         }
-        (Effect::Use { .. }, _) => refuse("USE leaves the data store's database; name the object's database instead"),
-        (Effect::TransactionControl, _) => {
-            refuse("each statement is a transaction of its own with its journal entry; leave transactions out")
-        }
-        (Effect::Lock, _) => refuse("it would disturb the lock under which migrations run; leave locks out"),
+        (Effect::TransactionControl, _) => refuse(sentence!(
+            "each statement is a transaction of its own with its journal entry; leave transactions out"
+        )),
+        (Effect::Lock, _) => refuse(sentence!("it would disturb the lock under which migrations run; leave locks out")),
         (Effect::CreateTable { temporary: true, .. } | Effect::DropTable { temporary: true, .. }, _) => {
-            refuse("a temporary table does not outlive an interruption; use an ordinary one")
+            refuse(sentence!("a temporary table does not outlive an interruption; use an ordinary one"))
         }
         (Effect::Unknown { reason }, _) => Treatment::Unknown(reason.clone()),
         (Effect::AlterTable { table, actions }, _) => altering(table, actions, made),
         (Effect::DropTable { tables, .. }, _) => match &tables[..] {
-            [table] if is_ledger(&table.name) => refuse_loss(format!("ledger {table}")),
+            [table] if is_ledger(&table.name) => refuse_loss(sentence!("ledger {ledger}", ledger = table.to_string())),
             [TableName { database: None, name }] => Treatment::KeepTable { table: name.clone() },
-            [table] => refuse_loss(format!("table {table} of a database that is named; leave its name out")),
-            _ => refuse("several tables are dropped one by one"),
+            [table] => refuse_loss(sentence!(
+                "table {table} of a database that is named; leave its name out",
+                table = table.to_string()
+            )),
+            _ => refuse(sentence!("several tables are dropped one by one")),
         },
-        (Effect::Truncate { table }, _) if !made.has(table) => refuse_loss(format!("rows of {table} (TRUNCATE)")),
+        (Effect::Truncate { table }, _) if !made.has(table) => refuse_loss(rows_of(table, "TRUNCATE")),
         (Effect::Insert { table, updates_duplicates: true }, _) if !made.has(table) => {
-            refuse_loss(format!("rows of {table} (ON DUPLICATE KEY UPDATE)"))
+            refuse_loss(rows_of(table, "ON DUPLICATE KEY UPDATE"))
         }
-        (Effect::Replace { table }, _) if !made.has(table) => refuse_loss(format!("rows of {table} (REPLACE)")),
+        (Effect::Replace { table }, _) if !made.has(table) => refuse_loss(rows_of(table, "REPLACE")),
         (Effect::Update { tables }, _) => rows("UPDATE", tables, made),
         (Effect::Delete { tables }, _) => rows("DELETE", tables, made),
         _ => Treatment::Plain,
@@ -167,7 +174,7 @@ fn treatment(classified: &Classified, made: &Made) -> Treatment {
 
 fn rows(verb: &str, tables: &[TableName], made: &Made) -> Treatment {
     match tables.iter().find(|table| !made.has(table)) {
-        Some(table) => refuse_loss(format!("rows of {table} ({verb})")),
+        Some(table) => refuse_loss(rows_of(table, verb)),
         None => Treatment::Plain,
     }
 }
@@ -180,14 +187,23 @@ fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatmen
             AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. }
                 if made.has_column(table, column) => {}
             AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. } => {
-                return refuse_loss(format!("column {table}.{column} (its new type may be narrower)"));
+                return refuse_loss(sentence!(
+                    "column {table}.{column} (its new type may be narrower)",
+                    table = table.to_string(),
+                    column
+                ));
             }
             _ if made.has(table) => {}
             AlterAction::ConvertCharacterSet => {
-                return refuse_loss(format!("text of {table} (its new character set may lack characters)"));
+                return refuse_loss(sentence!(
+                    "text of {table} (its new character set may lack characters)",
+                    table = table.to_string()
+                ));
             }
-            AlterAction::DropSystemVersioning => return refuse_loss(format!("history of {table}")),
-            _ => return refuse_loss(format!("rows of {table}")),
+            AlterAction::DropSystemVersioning => {
+                return refuse_loss(sentence!("history of {table}", table = table.to_string()));
+            }
+            _ => return refuse_loss(sentence!("rows of {table}", table = table.to_string())),
         }
     }
     if columns.is_empty() {
@@ -195,13 +211,18 @@ fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatmen
     }
     let renames = actions.iter().any(|action| matches!(action, AlterAction::RenameTo { .. }));
     if renames || table.database.is_some() {
-        return refuse_loss(format!(
-            "columns of {table}; drop them in a statement of their own that does not name the database"
+        return refuse_loss(sentence!(
+            "columns of {table}; drop them in a statement of their own that does not name the database",
+            table = table.to_string()
         ));
     }
     Treatment::KeepColumns { table: table.name.clone(), columns }
 }
 
-fn refuse_loss(what: String) -> Treatment {
+fn rows_of(table: &TableName, verb: &str) -> Sentence {
+    sentence!("rows of {table} ({verb})", table = table.to_string(), verb)
+}
+
+fn refuse_loss(what: Sentence) -> Treatment {
     Treatment::Refuse { reason: lost(&what), destroys: vec![what] }
 }

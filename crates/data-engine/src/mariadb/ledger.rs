@@ -1,5 +1,6 @@
 //! The end of a migration: the target's ledger, the fingerprint, and our own ledger.
 
+use sentence::{Sentence, sentence};
 use std::collections::BTreeMap;
 
 use domain::ledger::Direction;
@@ -35,9 +36,10 @@ impl Run {
         let ledger = Ledger::new(&self.database);
         match ledger.form(&mut self.session).await.map_err(Error::from)? {
             LedgerForm::Missing | LedgerForm::Versions { .. } => Ok(()),
-            form => Err(StepError::permanent(format!(
-                "the ledger {}.{TABLE} has the form of {form} and is only read, never written",
-                self.database
+            form => Err(StepError::permanent(sentence!(
+                "the ledger {table} has the form of {form} and is only read, never written",
+                table = format!("{}.{TABLE}", self.database),
+                form = form.sentence()
             ))),
         }
     }
@@ -99,10 +101,12 @@ impl Run {
         before: &str,
         now: &Fingerprint,
     ) -> Result<(), StepError> {
-        let not_verified =
-            |reason| json!({ "schema": "not verified", "migration": script.version(), "reason": reason });
+        let not_verified = |reason: Sentence| {
+            let (schema, migration) = (sentence!("not verified"), script.version());
+            json!({ "schema": schema, "migration": migration, "reason": reason })
+        };
         let Some(up) = self.book.applied_up(script.version()).await? else {
-            let news = not_verified("no fingerprint was recorded before it was applied");
+            let news = not_verified(sentence!("no fingerprint was recorded before it was applied"));
             return self.book.cx.progress(news).await;
         };
         if up.fingerprint_before == now.sha256 {
@@ -111,22 +115,25 @@ impl Run {
         // An unwinding may have left, say, a column that came back as the last one: then the schema from before the up
         // is no measure for this down. What other people change does not come this far; the plan refuses it.
         if up.fingerprint_after != before {
-            let news = not_verified("the schema has changed since it was applied");
+            let news = not_verified(sentence!("the schema has changed since it was applied"));
             return self.book.cx.progress(news).await;
         }
         let named = match self.remembered_schema(&up.fingerprint_before).await? {
-            None => "which objects differ is not known".to_owned(),
+            None => sentence!("which objects differ is not known"),
             Some(objects) => {
                 let differences = Fingerprint::of(objects).diff(now);
                 let names: Vec<&str> = differences.iter().take(NAMED).map(|one| one.object.as_str()).collect();
-                let more = differences.len().saturating_sub(NAMED);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("these objects differ: {}{more}", names.join(", "))
+                let objects = names.join(", ");
+                match differences.len().saturating_sub(NAMED) {
+                    0 => sentence!("these objects differ: {objects}", objects),
+                    more => sentence!("these objects differ: {objects} and {more} more", objects, more),
+                }
             }
         };
-        Err(StepError::permanent(format!(
-            "after {} the schema is not the one recorded before it was applied: {named}",
-            script.name()
+        Err(StepError::permanent(sentence!(
+            "after {script} the schema is not the one recorded before it was applied: {difference}",
+            script = script.name(),
+            difference = named
         )))
     }
 }

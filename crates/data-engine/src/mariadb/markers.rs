@@ -1,6 +1,7 @@
 //! A table of ours in the target: which statements that change rows have run, written in their transaction;
 //! what was put aside and came back; and notes that have to outlive a worker.
 
+use sentence::{Sentence, sentence};
 use std::collections::BTreeMap;
 
 use driver_mariadb::{Fingerprint, Session};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::session::{Run, quoted};
 use crate::error::Error;
+use crate::kept::noted;
 
 const TABLE: &str = "backout_statements";
 /// What a marker ends with when it counts rows put aside, or brought back.
@@ -21,7 +23,7 @@ pub(crate) struct Counts {
     pub(crate) preserved: u64,
     pub(crate) restored: u64,
     /// What did not come back, and why.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Sentence>,
 }
 
 impl Run {
@@ -97,8 +99,9 @@ impl Run {
     /// Notes what the schema is: its hash under `marker`, and its objects by that hash, so that a difference can be
     /// named later.
     pub(crate) async fn remember_schema(&mut self, marker: &str, schema: &Fingerprint) -> Result<(), StepError> {
-        let objects = serde_json::to_string(&schema.objects)
-            .map_err(|error| StepError::permanent(format!("a fingerprint cannot be written: {error}")))?;
+        let objects = serde_json::to_string(&schema.objects).map_err(|error| {
+            StepError::permanent(sentence!("a fingerprint cannot be written: {error}", error = error.to_string()))
+        })?;
         let sql = format!("INSERT IGNORE INTO {} (marker, note) VALUES (?, ?), (?, ?)", self.markers());
         let (by_hash, hash) = (schema_marker(&schema.sha256), &schema.sha256);
         self.ask(&sql, &[json!(by_hash), json!(objects), json!(marker), json!(hash)]).await.map(drop)
@@ -137,6 +140,6 @@ pub(crate) async fn counts(session: &mut Session, database: &str, cx: &StepConte
         table = quoted(database, TABLE)
     );
     let told = session.query_json(&sql, &[json!(format!("{step}/warning/%"))]).await.map_err(Error::from)?;
-    let warnings = told.iter().filter_map(|row| row.get("note")?.as_str().map(str::to_owned)).collect();
+    let warnings = told.iter().filter_map(|row| row.get("note")?.as_str().map(noted)).collect();
     Ok(Counts { preserved: number("preserved"), restored: number("restored"), warnings })
 }

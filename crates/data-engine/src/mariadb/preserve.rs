@@ -3,6 +3,7 @@
 
 use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
+use sentence::{Sentence, sentence};
 use serde_json::json;
 
 use super::run::Plan;
@@ -37,18 +38,20 @@ impl Run {
         if earlier == Earlier::Untouched && self.drop_if_empty(plan, unit, key, own).await? {
             return Ok(());
         }
-        let cannot = |why: String| {
-            StepError::permanent(format!("{}: table {table} cannot be put aside: {why}", plan.place(unit)))
+        let cannot = |why: Sentence| {
+            let place = plan.place(unit);
+            StepError::permanent(sentence!("{place}: table {table} cannot be put aside: {why}", place, table, why))
         };
         let triggers = self.session.triggers(own).await.map_err(Error::from)?;
         if let Some(trigger) = triggers.first() {
-            return Err(cannot(format!("it has trigger {}; drop that first", trigger.name)));
+            return Err(cannot(sentence!("it has trigger {trigger}; drop that first", trigger = &trigger.name)));
         }
         let referencing = self.session.referencing_foreign_keys(own).await.map_err(Error::from)?;
         if let Some(other) = referencing.first() {
-            return Err(cannot(format!(
-                "foreign key {} of {}.{} points at it",
-                other.name, other.database, other.table
+            return Err(cannot(sentence!(
+                "foreign key {name} of {table} points at it",
+                name = &other.name,
+                table = format!("{}.{}", other.database, other.table)
             )));
         }
         let shown = self.session.show_create_table(own).await.map_err(Error::from)?;
@@ -101,7 +104,11 @@ impl Run {
         let id = self.book.preservation_id(key);
         let was_kept = self.book.kept(plan.script.version()).await?.iter().any(|kept| kept.id == id);
         if was_kept {
-            return Err(unclear(plan, unit, &format!("table {table} is gone, and not where it was to be put aside")));
+            return Err(unclear(
+                plan,
+                unit,
+                &sentence!("table {table} is gone, and not where it was to be put aside", table),
+            ));
         }
         Ok(())
     }
@@ -183,8 +190,8 @@ impl Run {
         let user = user.first().and_then(|row| row.get("user")).and_then(|user| user.as_str()).unwrap_or_default();
         let (name, host) = user.rsplit_once('@').unwrap_or((user, "%"));
         let database = quote_identifier(&self.keep_database());
-        Err(StepError::permanent(format!("data cannot be put aside: {error}"))
-            .with_hint(format!("GRANT ALL PRIVILEGES ON {database}.* TO '{name}'@'{host}';")))
+        Err(StepError::permanent(sentence!("data cannot be put aside: {error}", error = error.sentence()))
+            .with_command(format!("GRANT ALL PRIVILEGES ON {database}.* TO '{name}'@'{host}';")))
     }
 
     pub(super) fn keep_name(&self, plan: &Plan<'_>, key: &StatementKey, table: &str) -> String {

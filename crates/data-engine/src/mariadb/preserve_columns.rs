@@ -2,6 +2,7 @@
 
 use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
+use sentence::{Sentence, sentence};
 
 use super::preserve::Earlier;
 use super::run::Plan;
@@ -25,15 +26,16 @@ impl Run {
         if candidates.is_empty() {
             return self.run_plain(plan, unit, key).await;
         }
-        let cannot = |why: &str| {
-            StepError::permanent(format!("{}: columns of {table} cannot be put aside: {why}", plan.place(unit)))
+        let cannot = |why: Sentence| {
+            let place = plan.place(unit);
+            StepError::permanent(sentence!("{place}: columns of {table} cannot be put aside: {why}", place, table, why))
         };
         let primary = self.session.primary_key(ObjectRef::new(&self.database, table)).await.map_err(Error::from)?;
         if primary.is_empty() {
-            return Err(cannot("the table has no primary key by which they could come back"));
+            return Err(cannot(sentence!("the table has no primary key by which they could come back")));
         }
         if candidates.iter().any(|one| primary.iter().any(|part| part.eq_ignore_ascii_case(&one.name))) {
-            return Err(cannot("they are a part of the primary key"));
+            return Err(cannot(sentence!("they are a part of the primary key")));
         }
         let keep_database = self.create_keep_database().await?;
         let keep_table = self.keep_name(plan, key, table);
@@ -99,11 +101,11 @@ impl Run {
         .await?;
         let copy = self.session.checksum(kept.into, &all).await.map_err(Error::from)?;
         if !self.is_copy(kept, primary, &lost, copy.rows).await? {
-            return Err(StepError::permanent(format!(
-                "{}: the copy of columns {} of {} differs from them, so they are not dropped",
-                plan.place(unit),
-                lost.join(", "),
-                kept.table
+            return Err(StepError::permanent(sentence!(
+                "{place}: the copy of columns {columns} of {table} differs from them, so they are not dropped",
+                place = plan.place(unit),
+                columns = lost.join(", "),
+                table = kept.table
             )));
         }
         let marker = self.preserved_marker(key);

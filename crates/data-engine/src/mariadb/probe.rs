@@ -1,5 +1,6 @@
 //! Looks in the target whether a statement has taken effect.
 
+use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use driver_mariadb::{ObjectRef, RoutineKind, Session};
@@ -19,7 +20,7 @@ pub(crate) enum Found {
     /// Running it again changes nothing that the first run did not.
     Repeatable,
     /// The target is as it should be neither before nor after, and how.
-    Neither(String),
+    Neither(Sentence),
 }
 
 /// What is seen of one part of a statement.
@@ -55,7 +56,7 @@ pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect)
         Effect::CreateTable { table, if_not_exists, .. } => {
             let (database, name) = object(table);
             let exists = session.table_exists(ObjectRef::new(&database, &name)).await?;
-            Ok(made(exists, *if_not_exists, &format!("table {table}")))
+            Ok(made(exists, *if_not_exists))
         }
         Effect::DropTable { tables, if_exists, .. } => {
             let mut seen = Seen::EITHER;
@@ -64,13 +65,13 @@ pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect)
                 let exists = session.table_exists(ObjectRef::new(&database, &name)).await?;
                 seen = seen.and(Seen::removed(exists, *if_exists));
             }
-            Ok(verdict(seen, *if_exists, "some of the tables are there and others are not"))
+            Ok(verdict(seen, *if_exists, sentence!("some of the tables are there and others are not")))
         }
         Effect::RenameTable { renames } => look_at_renames(session, database, renames).await,
         Effect::CreateIndex { table, index, if_not_exists } => {
             let (database, name) = object(table);
             let exists = session.index_exists(ObjectRef::new(&database, &name), index).await?;
-            Ok(made(exists, *if_not_exists, &format!("index {table}.{index}")))
+            Ok(made(exists, *if_not_exists))
         }
         Effect::DropIndex { table, index, if_exists } => {
             let (database, name) = object(table);
@@ -87,7 +88,7 @@ pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect)
         Effect::CreateView { view, .. } => {
             let (database, name) = object(view);
             let exists = session.view_exists(ObjectRef::new(&database, &name)).await?;
-            Ok(made(exists, false, &format!("view {view}")))
+            Ok(made(exists, false))
         }
         Effect::DropView { views, if_exists } => {
             let mut seen = Seen::EITHER;
@@ -96,12 +97,12 @@ pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect)
                 let exists = session.view_exists(ObjectRef::new(&database, &name)).await?;
                 seen = seen.and(Seen::removed(exists, *if_exists));
             }
-            Ok(verdict(seen, *if_exists, "some of the views are there and others are not"))
+            Ok(verdict(seen, *if_exists, sentence!("some of the views are there and others are not")))
         }
         Effect::CreateTrigger { trigger, .. } => {
             let (database, name) = object(trigger);
             let exists = session.trigger_exists(ObjectRef::new(&database, &name)).await?;
-            Ok(made(exists, false, &format!("trigger {trigger}")))
+            Ok(made(exists, false))
         }
         Effect::DropTrigger { trigger, if_exists } => {
             let (database, name) = object(trigger);
@@ -110,36 +111,38 @@ pub(crate) async fn look(session: &mut Session, database: &str, effect: &Effect)
         Effect::CreateRoutine { routine, name, .. } => {
             let (database, plain) = object(name);
             let exists = routine_exists(session, *routine, ObjectRef::new(&database, &plain)).await?;
-            Ok(made(exists, false, &format!("routine {name}")))
+            Ok(made(exists, false))
         }
         Effect::DropRoutine { routine, name, if_exists } => {
             let (database, plain) = object(name);
             Ok(removed(routine_exists(session, *routine, ObjectRef::new(&database, &plain)).await?, *if_exists))
         }
-        Effect::CreateDatabase { database, .. } => {
-            Ok(made(session.database_exists(database).await?, false, &format!("database {database}")))
-        }
-        _ => Ok(Found::Neither("nothing in the schema tells whether it has run".to_owned())),
+        Effect::CreateDatabase { database, .. } => Ok(made(session.database_exists(database).await?, false)),
+        _ => Ok(Found::Neither(sentence!("nothing in the schema tells whether it has run"))),
     }
 }
 
-fn made(exists: bool, guarded: bool, what: &str) -> Found {
-    verdict(Seen::made(exists, guarded), guarded, what)
+fn made(exists: bool, guarded: bool) -> Found {
+    alone(Seen::made(exists, guarded), guarded)
 }
 
 fn removed(exists: bool, guarded: bool) -> Found {
-    verdict(Seen::removed(exists, guarded), guarded, "")
+    alone(Seen::removed(exists, guarded), guarded)
 }
 
-/// `guarded`: what is alike because of `IF [NOT] EXISTS` can be run again.
-fn verdict(seen: Seen, guarded: bool, neither: &str) -> Found {
+/// One object, which is there or is not. `guarded`: what is alike because of `IF [NOT] EXISTS` can be run again.
+fn alone(seen: Seen, guarded: bool) -> Found {
     match (seen.before, seen.after) {
         (true, false) => Found::Before,
         (false, true) => Found::After,
-        (true, true) if guarded => Found::Repeatable,
-        (true, true) => Found::Alike,
-        (false, false) => Found::Neither(neither.to_owned()),
+        _ if guarded => Found::Repeatable,
+        _ => Found::Alike,
     }
+}
+
+/// Several objects, of which some can be as before the statement and others as after it.
+fn verdict(seen: Seen, guarded: bool, neither: Sentence) -> Found {
+    if seen.before || seen.after { alone(seen, guarded) } else { Found::Neither(neither) }
 }
 
 async fn routine_exists(session: &mut Session, kind: sql_script::RoutineKind, name: ObjectRef<'_>) -> Result<bool> {
@@ -156,7 +159,7 @@ async fn routine_exists(session: &mut Session, kind: sql_script::RoutineKind, na
 async fn look_at_renames(session: &mut Session, database: &str, renames: &[TableRename]) -> Result<Found> {
     let from: HashSet<&TableName> = renames.iter().map(|rename| &rename.from).collect();
     if renames.iter().any(|rename| from.contains(&rename.to)) {
-        return Ok(Found::Neither("the names are exchanged, so nothing tells whether it has run".to_owned()));
+        return Ok(Found::Neither(sentence!("the names are exchanged, so nothing tells whether it has run")));
     }
     let mut seen = Seen::EITHER;
     for TableRename { from, to } in renames {
@@ -166,7 +169,7 @@ async fn look_at_renames(session: &mut Session, database: &str, renames: &[Table
             seen = seen.and(if is_new { Seen::made(exists, false) } else { Seen::removed(exists, false) });
         }
     }
-    Ok(verdict(seen, false, "the old and the new names are both there, or neither is"))
+    Ok(verdict(seen, false, sentence!("the old and the new names are both there, or neither is")))
 }
 
 async fn look_at_table(
@@ -186,42 +189,43 @@ async fn look_at_table(
         return look_at_renames(session, database, &[rename]).await;
     }
     if !session.table_exists(reference).await? {
-        return Ok(Found::Neither(format!("table {table} is missing")));
+        return Ok(Found::Neither(sentence!("table {table} is missing", table = table.to_string())));
     }
     let (mut seen, mut guarded, mut states) = (Seen::EITHER, true, Vec::new());
     for action in actions {
         let one = look_at_action(session, reference, action, actions).await?;
-        states.push(format!("{}: {}", describe(action), state_name(one)));
+        states.push(sentence!("{action}: {state}", action = describe(action), state = state_name(one)));
         guarded &= is_guarded(action);
         seen = seen.and(one);
     }
-    Ok(verdict(seen, guarded, &states.join("; ")))
+    Ok(verdict(seen, guarded, sentence!("{all}", all = states)))
 }
 
-fn state_name(seen: Seen) -> &'static str {
+fn state_name(seen: Seen) -> Sentence {
     match (seen.before, seen.after) {
-        (true, false) => "not done",
-        (false, true) => "done",
-        (true, true) => "the same either way",
-        (false, false) => "neither done nor undone",
+        (true, false) => sentence!("not done"),
+        (false, true) => sentence!("done"),
+        (true, true) => sentence!("the same either way"),
+        (false, false) => sentence!("neither done nor undone"),
     }
 }
 
 /// The name in a message.
-fn describe(action: &AlterAction) -> String {
-    match action {
+fn describe(action: &AlterAction) -> Sentence {
+    let sql = match action {
         AlterAction::AddColumn { column, .. } => format!("ADD COLUMN {column}"),
         AlterAction::DropColumn { column, .. } => format!("DROP COLUMN {column}"),
         AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to } => {
-            format!("rename of column {from} to {to}")
+            return sentence!("rename of column {from} to {to}", from, to);
         }
         AlterAction::AddIndex { index: Some(index), .. } => format!("ADD INDEX {index}"),
         AlterAction::DropIndex { index, .. } => format!("DROP INDEX {index}"),
         AlterAction::AddForeignKey { name: Some(name), .. } => format!("ADD FOREIGN KEY {name}"),
         AlterAction::DropForeignKey { name, .. } => format!("DROP FOREIGN KEY {name}"),
         AlterAction::DropConstraint { name, .. } => format!("DROP CONSTRAINT {name}"),
-        _ => "another action".to_owned(),
-    }
+        _ => return sentence!("another action"),
+    };
+    Sentence::verbatim(sql)
 }
 
 fn is_guarded(action: &AlterAction) -> bool {

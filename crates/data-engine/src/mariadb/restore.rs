@@ -1,5 +1,6 @@
 //! Brings back what was put aside, once there is a place for it again.
 
+use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use driver_mariadb::{ObjectRef, quote_identifier};
@@ -10,15 +11,15 @@ use super::run::Plan;
 use super::session::{Run, list, quoted};
 use crate::book::early_marker;
 use crate::error::Error;
-use crate::kept::{Choice, Comes, choose, older};
+use crate::kept::{Choice, Comes, choose, older, stays, unreadable_note};
 
 /// Why kept data stays where it is.
 #[derive(Debug)]
 pub(crate) enum Stays {
     /// There is no place for it: its column or table does not exist.
-    NoPlace(String),
+    NoPlace(Sentence),
     /// What is there stands in the way.
-    Conflict(String),
+    Conflict(Sentence),
     /// The restoring failed.
     Failed(StepError),
 }
@@ -69,8 +70,7 @@ impl Run {
     async fn choices(&mut self, version: &str, kept: &[Preservation]) -> Result<Vec<Choice>, StepError> {
         let marker = self.book.choices_marker(version);
         if let Some(noted) = self.note(&marker).await? {
-            return serde_json::from_str(&noted)
-                .map_err(|error| StepError::permanent(format!("the note {marker} cannot be read: {error}")));
+            return serde_json::from_str(&noted).map_err(|error| unreadable_note(&marker, &error));
         }
         let mut early = HashSet::new();
         for one in kept {
@@ -100,10 +100,10 @@ impl Run {
     }
 
     /// Tells that something stays put aside: to those who watch, and in the step's output.
-    async fn report(&mut self, kept: &Preservation, why: &str) -> Result<(), StepError> {
-        tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data stays put aside");
-        let text = format!("{} stays put aside: {why}", kept.object);
-        self.mark_anew(&self.book.warning_marker(kept.id), 0, Some(&text)).await?;
+    async fn report(&mut self, kept: &Preservation, why: &Sentence) -> Result<(), StepError> {
+        tracing::warn!(store = %self.book.store, object = %kept.object, %why, "kept data stays put aside");
+        let note = json!(stays(kept, why)).to_string();
+        self.mark_anew(&self.book.warning_marker(kept.id), 0, Some(&note)).await?;
         self.book.cx.progress(json!({ "stays_put_aside": kept.object, "reason": why })).await
     }
 
@@ -131,7 +131,7 @@ impl Run {
                     self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
                 }
                 Keeper::Fields { .. } | Keeper::Collection { .. } => {
-                    return Err(Stays::Conflict("it belongs to another kind of data store".to_owned()));
+                    return Err(Stays::Conflict(sentence!("it belongs to another kind of data store")));
                 }
             }
         }
@@ -142,7 +142,7 @@ impl Run {
     /// Brings some columns of a copy back. It stays kept for the others.
     async fn restore_part(&mut self, kept: &Preservation, columns: &[String]) -> Result<(), Stays> {
         let Keeper::Columns { table, key, keep_database, keep_table, .. } = &kept.keeper else {
-            return Err(Stays::Conflict("it has no columns".to_owned()));
+            return Err(Stays::Conflict(sentence!("it has no columns")));
         };
         let marker = format!("{}/part", self.restored_marker(kept.id));
         if self.marked(&marker).await?.is_none() {
@@ -165,12 +165,15 @@ impl Run {
         let present = self.session.columns(own).await.map_err(Error::from)?;
         let has = |name: &String| present.iter().any(|one| one.name.eq_ignore_ascii_case(name));
         if let Some(missing) = columns.iter().find(|column| !has(column)) {
-            return Err(Stays::NoPlace(format!("there is no column {table}.{missing}")));
+            return Err(Stays::NoPlace(sentence!(
+                "there is no column {column}",
+                column = format!("{table}.{missing}")
+            )));
         }
         self.assert_copy(keep).await?;
         let primary = self.session.primary_key(own).await.map_err(Error::from)?;
         if primary != key {
-            return Err(Stays::Conflict(format!("the primary key of {table} is another one than it was")));
+            return Err(Stays::Conflict(sentence!("the primary key of {table} is another one than it was", table)));
         }
         let mut settings: Vec<String> =
             columns.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect();
@@ -189,7 +192,7 @@ impl Run {
         let database = self.database.clone();
         let own = ObjectRef::new(&database, table);
         if !self.session.table_exists(own).await.map_err(Error::from)? {
-            return Err(Stays::NoPlace(format!("there is no table {table}")));
+            return Err(Stays::NoPlace(sentence!("there is no table {table}", table)));
         }
         self.assert_copy(keep).await?;
         let present = self.session.columns(own).await.map_err(Error::from)?;
@@ -198,7 +201,11 @@ impl Run {
             kept.iter().filter(|one| one.generated.is_none()).map(|one| one.name.clone()).collect();
         let has = |name: &String| present.iter().any(|one| one.name == *name && one.generated.is_none());
         if let Some(missing) = columns.iter().find(|name| !has(name)) {
-            return Err(Stays::Conflict(format!("table {table} has no column {missing} any more")));
+            return Err(Stays::Conflict(sentence!(
+                "table {table} has no column {column} any more",
+                table,
+                column = missing
+            )));
         }
         let primary = self.session.primary_key(own).await.map_err(Error::from)?;
         let same_key = !primary.is_empty() && primary == self.session.primary_key(keep).await.map_err(Error::from)?;
@@ -232,7 +239,10 @@ impl Run {
         }
         let found = self.ask(&format!("SELECT 1 AS one FROM {} LIMIT 1", own.quoted()), &[]).await?;
         if !found.is_empty() {
-            return Err(Stays::Conflict(format!("table {table} has rows already, and no key tells them apart")));
+            return Err(Stays::Conflict(sentence!(
+                "table {table} has rows already, and no key tells them apart",
+                table
+            )));
         }
         let check = format!(
             "SELECT CAST((SELECT COUNT(*) FROM {}) <> (SELECT COUNT(*) FROM {}) AS UNSIGNED) AS n",
@@ -245,7 +255,7 @@ impl Run {
     async fn bring_back(&mut self, statements: &[String], check: &str, marker: &str) -> Result<(), Stays> {
         match self.transaction(statements, Some(check), marker).await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message.to_string())),
+            Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message)),
             Err(error) => Err(Stays::Failed(error)),
         }
     }
@@ -254,7 +264,7 @@ impl Run {
         if self.session.table_exists(keep).await.map_err(Error::from)? {
             return Ok(());
         }
-        Err(Stays::Conflict(format!("the copy {} is missing", quoted(keep.database, keep.name))))
+        Err(Stays::Conflict(sentence!("the copy {copy} is missing", copy = quoted(keep.database, keep.name))))
     }
 }
 

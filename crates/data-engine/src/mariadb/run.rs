@@ -2,6 +2,7 @@
 
 use domain::ledger::Direction;
 use saga::{StatementKey, StepContext, StepError};
+use sentence::{Sentence, sentence};
 
 use super::markers::{Counts, counts};
 use super::session::Run;
@@ -18,8 +19,13 @@ pub(crate) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub(crate) fn of(script: Script<'a>) -> Result<Self, StepError> {
-        let units = units(script.text)
-            .map_err(|error| StepError::permanent(format!("{} cannot be split: {error}", script.name())))?;
+        let units = units(script.text).map_err(|error| {
+            StepError::permanent(sentence!(
+                "{script} cannot be split: {error}",
+                script = script.name(),
+                error = error.sentence()
+            ))
+        })?;
         Ok(Self { script, units })
     }
 
@@ -32,15 +38,24 @@ impl<'a> Plan<'a> {
     }
 
     /// For messages: `migration 20250110001 (down), statement 2 at line 3`.
-    pub(crate) fn place(&self, unit: &Unit) -> String {
-        format!("{}, statement {} at line {}", self.script.name(), unit.index + 1, unit.line)
+    pub(crate) fn place(&self, unit: &Unit) -> Sentence {
+        sentence!(
+            "{script}, statement {number} at line {line}",
+            script = self.script.name(),
+            number = unit.index + 1,
+            line = unit.line
+        )
     }
 
     /// Fails where a statement cannot be run safely.
     fn assert_runnable(&self) -> Result<(), StepError> {
         for unit in &self.units {
             if let Treatment::Refuse { reason, .. } = &unit.treatment {
-                return Err(StepError::permanent(format!("{}: {reason}", self.place(unit))));
+                return Err(StepError::permanent(sentence!(
+                    "{place}: {error}",
+                    place = self.place(unit),
+                    error = reason
+                )));
             }
         }
         Ok(())
@@ -102,7 +117,7 @@ impl Run {
         for unit in &plan.units {
             self.book.go_on()?;
             let (done, total) = (u64::from(unit.index), u64::from(number(plan.units.len())));
-            self.book.cx.progress_of(&plan.script.name(), done, total).await?;
+            self.book.cx.progress_of(&plan.script.name().to_string(), done, total).await?;
             self.statement(plan, unit).await?;
         }
         self.restore_kept(plan).await?;

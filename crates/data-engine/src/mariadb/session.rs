@@ -60,7 +60,7 @@ impl Run {
     pub(crate) async fn assert_lock(&mut self) -> Result<(), StepError> {
         match self.session.assert_lock(&self.lock).await {
             // Whoever holds it now ended us or waits for us to notice.
-            Err(error @ driver_mariadb::Error::LockNotOurs { .. }) => Err(StepError::transient(error.to_string())),
+            Err(error @ driver_mariadb::Error::LockNotOurs { .. }) => Err(StepError::transient(error.sentence())),
             held => Ok(held.map_err(Error::from)?),
         }
     }
@@ -83,7 +83,7 @@ impl Run {
                         && self.book.go_on().is_ok()
                         && error.code().is_some_and(|code| LOCK_ERRORS.contains(&code)) =>
                 {
-                    let news = json!({ "waiting_for_locks": error.to_string(), "try": tries });
+                    let news = json!({ "waiting_for_locks": error.sentence(), "try": tries });
                     if self.book.cx.progress(news).await.is_err() {
                         return Err(error);
                     }

@@ -2,7 +2,7 @@
 
 use driver_mariadb::{Executed, ObjectRef};
 use saga::{StatementKey, StepError};
-use sentence::sentence;
+use sentence::{Sentence, sentence};
 use serde_json::json;
 use sql_script::Effect;
 
@@ -52,7 +52,7 @@ impl Run {
                 Ok(true)
             }
             Found::Before => Ok(false),
-            Found::Alike => Err(unclear(plan, unit, "the schema is the same before and after it")),
+            Found::Alike => Err(unclear(plan, unit, &sentence!("the schema is the same before and after it"))),
             Found::Neither(why) => Err(unclear(plan, unit, &why)),
         }
     }
@@ -60,7 +60,10 @@ impl Run {
     /// Runs a statement that has not taken effect.
     pub(crate) async fn perform(&mut self, plan: &Plan<'_>, unit: &Unit, key: &StatementKey) -> Result<(), StepError> {
         match &unit.treatment {
-            Treatment::Refuse { reason, .. } => Err(StepError::permanent(format!("{}: {reason}", plan.place(unit)))),
+            Treatment::Refuse { reason, .. } => {
+                let place = plan.place(unit);
+                Err(StepError::permanent(sentence!("{place}: {error}", place, error = reason)))
+            }
             Treatment::KeepColumns { table, columns } => self.drop_columns(plan, unit, key, table, columns).await,
             Treatment::KeepTable { table } => self.drop_table(plan, unit, key, table).await,
             Treatment::Plain | Treatment::Unknown(_) if unit.is_dml => self.change_rows(plan, unit, key).await,
@@ -166,7 +169,10 @@ impl Run {
             let rows = self.ask(sql, &[json!(home), json!(table.name)]).await?;
             let engine = rows.first().and_then(|row| row.get("engine")).and_then(|engine| engine.as_str());
             if engine.is_some_and(|engine| engine != "InnoDB") {
-                return Ok((Found::Neither(format!("table {table} knows no transactions")), 0));
+                return Ok((
+                    Found::Neither(sentence!("table {table} knows no transactions", table = table.to_string())),
+                    0,
+                ));
             }
         }
         // The connection that ran it is gone, and its transaction with it.
@@ -181,10 +187,11 @@ impl Run {
         }
         let database = self.database.clone();
         if look(&mut self.session, &database, &unit.effect).await? == Found::After {
-            return Err(StepError::permanent(format!(
-                "{}: its effect is there already, so the schema is not the one that the script was written for: {}",
-                plan.place(unit),
-                unit.text
+            return Err(StepError::permanent(sentence!(
+                "{place}: its effect is there already, so the schema is not the one that the script was written for: \
+                 {statement}",
+                place = plan.place(unit),
+                statement = &unit.text
             )));
         }
         Ok(())
@@ -247,7 +254,9 @@ impl From<Attempt> for StepError {
     fn from(attempt: Attempt) -> Self {
         match attempt {
             Attempt::Failed(error) => Error::from(error).into(),
-            Attempt::Wrong(rows) => Self::permanent(format!("{rows} rows are not what they should be afterwards")),
+            Attempt::Wrong(rows) => {
+                Self::permanent(sentence!("{rows} rows are not what they should be afterwards", rows))
+            }
             Attempt::Step(error) => error,
         }
     }
@@ -255,18 +264,21 @@ impl From<Attempt> for StepError {
 
 /// The error of a statement that the server refused.
 pub(crate) fn refused(plan: &Plan<'_>, unit: &Unit, error: &driver_mariadb::Error) -> StepError {
-    let message = format!("{}: {error}", plan.place(unit));
+    let message = sentence!("{place}: {error}", place = plan.place(unit), error = error.sentence());
     if error.is_transient() { StepError::transient(message) } else { StepError::permanent(message) }
 }
 
 /// The error of a statement of which nobody can tell whether it has run.
-pub(crate) fn unclear(plan: &Plan<'_>, unit: &Unit, why: &str) -> StepError {
-    StepError::unknown(format!(
-        "{} was interrupted and is found neither done nor undone ({why}): {}",
-        plan.place(unit),
-        unit.text
+pub(crate) fn unclear(plan: &Plan<'_>, unit: &Unit, why: &Sentence) -> StepError {
+    StepError::unknown(sentence!(
+        "{place} was interrupted and is found neither done nor undone ({why}): {statement}",
+        place = plan.place(unit),
+        why,
+        statement = &unit.text
     ))
-    .with_hint("look at the object, then choose: retry the statement, mark it as done, or restore the backup")
+    .with_hint(sentence!(
+        "look at the object, then choose: retry the statement, mark it as done, or restore the backup"
+    ))
 }
 
 /// Whether a statement leaves something in the session that a new connection does not have.

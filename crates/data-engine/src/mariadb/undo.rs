@@ -1,6 +1,7 @@
 //! Takes back what a step began: its effects are settled first, then the opposite script brings about what
 //! is missing, and data that was put aside comes back.
 
+use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use domain::ids::PreservationId;
@@ -115,13 +116,17 @@ impl Run {
                 }
                 (false, true) => {}
                 (true, true) => {
-                    return Err(StepError::unknown(format!(
-                        "table {table} was put aside as {keep}, and there is another one in its place"
+                    return Err(StepError::unknown(sentence!(
+                        "table {table} was put aside as {keep}, and there is another one in its place",
+                        table = *table,
+                        keep = keep.to_string()
                     )));
                 }
                 (false, false) => {
-                    return Err(StepError::unknown(format!(
-                        "table {table} was put aside as {keep}, and is in neither place"
+                    return Err(StepError::unknown(sentence!(
+                        "table {table} was put aside as {keep}, and is in neither place",
+                        table = *table,
+                        keep = keep.to_string()
                     )));
                 }
             }
@@ -158,9 +163,11 @@ impl Run {
         match self.restore(one).await {
             Ok(()) => Ok(()),
             Err(Stays::Failed(error)) => Err(error),
-            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => {
-                Err(StepError::permanent(format!("{} cannot be brought back: {why}", one.object)))
-            }
+            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => Err(StepError::permanent(sentence!(
+                "{object} cannot be brought back: {why}",
+                object = &one.object,
+                why
+            ))),
         }
     }
 
@@ -184,7 +191,7 @@ impl Run {
             return self.perform(back, unit, &key).await;
         }
         if matches!(unit.treatment, Treatment::Unknown(_)) {
-            return Err(unclear(back, unit, "it is not understood, so nothing tells whether it is needed"));
+            return Err(unclear(back, unit, &sentence!("it is not understood, so nothing tells whether it is needed")));
         }
         match self.look(unit, &key).await? {
             Found::After => {
@@ -194,14 +201,14 @@ impl Run {
                 Ok(())
             }
             Found::Before | Found::Repeatable | Found::Alike => self.perform(back, unit, &key).await,
-            Found::Neither(why) => self.undo_in_part(back, unit, &why).await,
+            Found::Neither(why) => self.undo_in_part(back, unit, why).await,
         }
     }
 
     /// An `ALTER` of several actions of which some are needed and others are not.
-    async fn undo_in_part(&mut self, back: &Plan<'_>, unit: &Unit, why: &str) -> Result<(), StepError> {
+    async fn undo_in_part(&mut self, back: &Plan<'_>, unit: &Unit, why: Sentence) -> Result<(), StepError> {
         let Effect::AlterTable { table, actions } = &unit.effect else {
-            return Err(unclear(back, unit, why));
+            return Err(unclear(back, unit, &why));
         };
         let home = table.database.clone().unwrap_or_else(|| self.database.clone());
         let exists = self.session.table_exists(ObjectRef::new(&home, &table.name)).await.map_err(Error::from)?;
@@ -219,7 +226,7 @@ impl Run {
                 Found::Neither(why) => return Err(unclear(back, unit, &why)),
             }
         }
-        let (text, left) = reduced(&unit.text, table, actions, &missing).ok_or_else(|| unclear(back, unit, why))?;
+        let (text, left) = reduced(&unit.text, table, actions, &missing).ok_or_else(|| unclear(back, unit, &why))?;
         let part = Unit {
             text,
             treatment: treatment_of_part(&unit.treatment, &left),
@@ -240,8 +247,8 @@ impl Run {
         let objects = self.remembered_schema(&before).await?.unwrap_or_default();
         let differences = driver_mariadb::Fingerprint::of(objects).diff(&now);
         let names: Vec<&str> = differences.iter().map(|one| one.object.as_str()).take(20).collect();
-        let news =
-            json!({ "schema": "differs from before the step", "migration": forth.script.version(), "objects": names });
+        let (schema, migration) = (sentence!("differs from before the step"), forth.script.version());
+        let news = json!({ "schema": schema, "migration": migration, "objects": names });
         self.book.cx.progress(news).await
     }
 }

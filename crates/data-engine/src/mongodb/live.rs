@@ -1,8 +1,9 @@
 //! Scripts whose course depends on what the server answers.
 
+use sentence::sentence;
 use std::sync::Arc;
 
-use mongo_script::{ErrorKind, Host, HostError, Operation, StopSign, run_live};
+use mongo_script::{ErrorKind, Host, HostError, Operation, ScriptError, StopSign, run_live};
 use saga::StepError;
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -46,14 +47,19 @@ impl Run {
             (ran, host.stopped)
         })
         .await
-        .map_err(|error| StepError::permanent(format!("{name}: the script's thread failed: {error}")))?;
+        .map_err(|error| {
+            StepError::permanent(sentence!(
+                "{script}: the script's thread failed: {error}",
+                script = &name,
+                error = error.to_string()
+            ))
+        })?;
+        let told = |error: &ScriptError| sentence!("{place}: {error}", place = &name, error = error.sentence());
         match (ran, stopped) {
             (_, Some(error)) => Err(error),
             (Ok(_), None) => Ok(()),
-            (Err(error), None) if error.kind == ErrorKind::Stopped => {
-                Err(StepError::transient(format!("{name}: {error}")))
-            }
-            (Err(error), None) => Err(StepError::permanent(format!("{name}: {error}"))),
+            (Err(error), None) if error.kind == ErrorKind::Stopped => Err(StepError::transient(told(&error))),
+            (Err(error), None) => Err(StepError::permanent(told(&error))),
         }
     }
 }
@@ -65,7 +71,7 @@ impl Host for Journalled {
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = abandoned.cancelled() => Err(HostError::Stop("the step was given up".to_owned())),
+                () = abandoned.cancelled() => Err(HostError::Stop(sentence!("the step was given up"))),
                 carried_out = self.carry_out(operation) => carried_out,
             }
         })
@@ -101,15 +107,16 @@ impl Journalled {
         let name = script.name();
         let key = script.key(operation.index, &hash(operation));
         assert_runnable(&place(&name, operation), operation, self.run.target.database())?;
-        let progress =
-            self.run.book.progress(&key).map_err(|_| {
-                unclear(&name, operation, "the script takes another course than before it was interrupted")
-            })?;
+        let progress = self.run.book.progress(&key).map_err(|_| {
+            unclear(&name, operation, &sentence!("the script takes another course than before it was interrupted"))
+        })?;
         match progress {
             Progress::Done if operation.effect().is_repeatable() => {
                 self.run.perform(&name, self.undo, &key, operation).await
             }
-            Progress::Done => Err(unclear(&name, operation, "what the server answered then is not known any more")),
+            Progress::Done => {
+                Err(unclear(&name, operation, &sentence!("what the server answered then is not known any more")))
+            }
             Progress::Untouched | Progress::Begun => self.run.operation(&name, self.undo, &key, operation).await,
         }
     }
@@ -117,6 +124,6 @@ impl Journalled {
     fn stop(&mut self, error: StepError) -> HostError {
         let message = error.message.clone();
         self.stopped = Some(error);
-        HostError::Stop(message.to_string())
+        HostError::Stop(message)
     }
 }

@@ -1,5 +1,6 @@
 //! A target under its lock, and the notes that have to outlive a worker.
 
+use sentence::{Sentence, sentence};
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::book::{Book, go_on};
 use crate::engine::DataEngine;
 use crate::error::Error;
+use crate::kept::noted;
 
 const LOCK: &str = "migrations";
 const MARKERS: &str = "backout_statements";
@@ -51,11 +53,14 @@ impl Run {
                 Acquired::HeldBy(holder) if holder.owner == owner => {
                     return Err(StepError::new(
                         ErrorKind::FenceLost,
-                        format!("another worker has the migration lock with fence {}", holder.fence),
+                        sentence!("another worker has the migration lock with fence {fence}", fence = holder.fence),
                     ));
                 }
                 Acquired::HeldBy(holder) if Instant::now() >= deadline => {
-                    return Err(StepError::transient(format!("the migration lock is held by job {}", holder.owner)));
+                    return Err(StepError::transient(sentence!(
+                        "the migration lock is held by job {job}",
+                        job = holder.owner
+                    )));
                 }
                 Acquired::HeldBy(_) => {
                     go_on(cx)?;
@@ -99,7 +104,7 @@ impl Run {
     /// Fails where this is not to go on: the job was called off, the worker shuts down, or nobody waits for it.
     pub(super) fn go_on(&self) -> Result<(), StepError> {
         if self.abandoned.is_cancelled() {
-            return Err(StepError::transient("the step ended before the script did"));
+            return Err(StepError::transient(sentence!("the step ended before the script did")));
         }
         self.book.go_on()
     }
@@ -109,7 +114,7 @@ impl Run {
         self.go_on()?;
         match self.target.renew_lock(LOCK, &self.owner, self.fence, LOCK_TTL).await {
             Err(error @ driver_mongodb::Error::LockLost { .. }) => {
-                return Err(StepError::new(ErrorKind::FenceLost, error.to_string()));
+                return Err(StepError::new(ErrorKind::FenceLost, error.sentence()));
             }
             renewed => renewed.map_err(Error::from)?,
         }
@@ -176,7 +181,7 @@ fn holder_of(cx: &StepContext) -> (String, i64) {
 pub(super) struct Counts {
     pub(super) preserved: u64,
     pub(super) restored: u64,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Sentence>,
 }
 
 /// Adds up the step's markers.
@@ -195,7 +200,7 @@ pub(super) async fn counts(target: &Target, cx: &StepContext) -> Result<Counts, 
         match kind.split_once('/') {
             // What came back in the end is not told of any more.
             Some(("warning", id)) if back.contains(id) => {}
-            Some(("warning", _)) => counts.warnings.extend(marker["note"].as_str().map(str::to_owned)),
+            Some(("warning", _)) => counts.warnings.extend(marker["note"].as_str().map(noted)),
             Some(("restored", _)) => counts.restored += affected,
             _ => counts.preserved += affected,
         }
@@ -268,7 +273,7 @@ async fn end_orphans(target: &Target, cx: &StepContext) -> Result<(), StepError>
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(StepError::transient("operations of an earlier worker have not ended yet"));
+            return Err(StepError::transient(sentence!("operations of an earlier worker have not ended yet")));
         }
         for orphan in orphans {
             let kill = json!({ "killOp": 1, "op": orphan["opid"] });

@@ -1,7 +1,8 @@
 //! One operation: journalled, probed where it was interrupted, and run.
 
 use mongo_script::Operation;
-use saga::{StatementKey, StepError};
+use saga::{ErrorKind, StatementKey, StepError};
+use sentence::{Sentence, sentence};
 use serde_json::{Value, json};
 
 use super::locked::{OPERATION, Run, long};
@@ -15,7 +16,7 @@ impl Run {
     /// reply is the server's, or one like it.
     pub(super) async fn operation(
         &self,
-        script: &str,
+        script: &Sentence,
         undo: bool,
         key: &StatementKey,
         operation: &Operation,
@@ -42,14 +43,16 @@ impl Run {
     /// Runs an operation that has not taken effect, or can be repeated.
     pub(super) async fn perform(
         &self,
-        script: &str,
+        script: &Sentence,
         undo: bool,
         key: &StatementKey,
         operation: &Operation,
     ) -> Result<Value, StepError> {
         let at = place(script, operation);
         match treatment(operation) {
-            Treatment::Refuse { reason, .. } => Err(StepError::permanent(format!("{at}: {reason}"))),
+            Treatment::Refuse { reason, .. } => {
+                Err(StepError::permanent(sentence!("{place}: {error}", place = at, error = reason)))
+            }
             Treatment::KeepFields { collection, filter, fields } => {
                 self.unset(&at, key, &collection, &filter, &fields).await
             }
@@ -62,7 +65,7 @@ impl Run {
 
     pub(super) async fn run_plain(
         &self,
-        at: &str,
+        at: &Sentence,
         key: &StatementKey,
         operation: &Operation,
     ) -> Result<Value, StepError> {
@@ -74,8 +77,11 @@ impl Run {
         let reply = match ran {
             // What was to go is gone: an earlier run of this very operation took it.
             Err(error) if repeated && matches!(error.code(), Some(26 | 27)) => nothing(),
-            Err(error) if error.is_transient() => return Err(StepError::transient(format!("{at}: {error}"))),
-            Err(error) => return Err(StepError::permanent(format!("{at}: {error}"))),
+            Err(error) => {
+                let told = sentence!("{place}: {error}", place = at, error = error.sentence());
+                let kind = if error.is_transient() { ErrorKind::Transient } else { ErrorKind::Permanent };
+                return Err(StepError::new(kind, told));
+            }
             Ok(reply) => reply,
         };
         let rows = long(&reply["n"]).unwrap_or_default();
@@ -90,13 +96,16 @@ impl Run {
 }
 
 /// The error of an operation of which nobody can tell whether it has run.
-pub(super) fn unclear(script: &str, operation: &Operation, why: &str) -> StepError {
-    StepError::unknown(format!(
-        "{} was interrupted and is found neither done nor undone ({why}): {}",
-        place(script, operation),
-        operation.command
+pub(super) fn unclear(script: &Sentence, operation: &Operation, why: &Sentence) -> StepError {
+    StepError::unknown(sentence!(
+        "{place} was interrupted and is found neither done nor undone ({why}): {statement}",
+        place = place(script, operation),
+        why,
+        statement = operation.command.to_string()
     ))
-    .with_hint("look at the documents, then choose: retry the operation, mark it as done, or restore the backup")
+    .with_hint(sentence!(
+        "look at the documents, then choose: retry the operation, mark it as done, or restore the backup"
+    ))
 }
 
 /// A reply that says that nothing was left to do.

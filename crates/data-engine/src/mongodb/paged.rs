@@ -31,7 +31,7 @@ impl Run {
                 allowed.map_err(|error| {
                     let why = error.message.clone();
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    driver_mongodb::Error::Stopped(why.to_string())
+                    driver_mongodb::Error::Stopped(why)
                 })
             })
         });

@@ -6,7 +6,7 @@ use domain::ids::PreservationId;
 use driver_mongodb::Overwrite;
 use mongo_script::Operation;
 use saga::{Keeper, Preservation, StatementKey, StepError};
-use sentence::sentence;
+use sentence::{Sentence, sentence};
 use serde_json::{Value, json};
 
 use super::locked::Run;
@@ -14,7 +14,7 @@ use super::operation::nothing;
 use super::run::Plan;
 use crate::book::early_marker;
 use crate::error::Error;
-use crate::kept::{Choice, Comes, choose, place};
+use crate::kept::{Choice, Comes, choose, place, stays, unreadable_note};
 
 /// How often documents are gone through that the application goes on changing.
 const PASSES: u32 = 20;
@@ -27,7 +27,7 @@ impl Run {
     /// Copies fields, compares, and removes them where they still equal their copy. Can be repeated.
     pub(super) async fn unset(
         &self,
-        at: &str,
+        at: &Sentence,
         key: &StatementKey,
         collection: &str,
         filter: &Value,
@@ -48,9 +48,11 @@ impl Run {
         let kept = paged.target.keep_fields(collection, filter, fields, &keep).await.map_err(failed)?;
         let verified = paged.target.verify_kept(collection, filter, fields, &keep).await.map_err(failed)?;
         if verified.missing > 0 {
-            return Err(StepError::transient(format!(
-                "{at}: {} values of {collection} have no copy yet, so none is removed",
-                verified.missing
+            return Err(StepError::transient(sentence!(
+                "{at}: {count} values of {collection} have no copy yet, so none is removed",
+                at,
+                count = verified.missing,
+                collection
             )));
         }
         self.mark(&format!("{}/preserved", self.book.marker(key)), kept.documents, None, true).await?;
@@ -79,7 +81,7 @@ impl Run {
     /// Renames a collection in place of dropping it. Views hold nothing and are dropped.
     pub(super) async fn drop_collection(
         &self,
-        at: &str,
+        at: &Sentence,
         undo: bool,
         key: &StatementKey,
         collection: &str,
@@ -143,8 +145,7 @@ impl Run {
         }
         let marker = self.book.choices_marker(version);
         let choices = if let Some(noted) = self.note(&marker).await? {
-            serde_json::from_str(&noted)
-                .map_err(|error| StepError::permanent(format!("the note {marker} cannot be read: {error}")))?
+            serde_json::from_str(&noted).map_err(|error| unreadable_note(&marker, &error))?
         } else {
             let mut early = HashSet::new();
             for one in &kept {
@@ -171,12 +172,12 @@ impl Run {
                 // No document had any of the fields, and a copy is made with its first document.
                 return self.book.restored(kept.id).await;
             }
-            return self.report(kept, &format!("the copy {keep_collection} is missing")).await;
+            return self.report(kept, &sentence!("the copy {copy} is missing", copy = keep_collection)).await;
         }
         let (rows, conflicts) = match &kept.keeper {
             Keeper::Fields { collection, fields, keep_collection } => {
                 if !self.exists(collection).await? {
-                    return self.report(kept, "there is no such collection").await;
+                    return self.report(kept, &sentence!("there is no such collection")).await;
                 }
                 let restored = paged.target.restore_fields(keep_collection, collection, fields).await;
                 let restored = restored.map_err(|error| paged.failed(error))?;
@@ -184,7 +185,7 @@ impl Run {
             }
             Keeper::Collection { collection, keep_collection } => {
                 if !self.exists(collection).await? {
-                    return self.report(kept, "there is no such collection").await;
+                    return self.report(kept, &sentence!("there is no such collection")).await;
                 }
                 // What the script itself puts into the new collection gives way to what was there.
                 let restored = paged.target.restore_documents(keep_collection, collection, Overwrite::Always).await;
@@ -192,16 +193,17 @@ impl Run {
                 (self.target.count(keep_collection, &json!({})).await, 0)
             }
             Keeper::Columns { .. } | Keeper::Table { .. } => {
-                return self.report(kept, "it belongs to another kind of data store").await;
+                return self.report(kept, &sentence!("it belongs to another kind of data store")).await;
             }
         };
         let rows = rows.map_err(Error::from)?;
         if conflicts > 0 {
             // The values that came back came back; the copy stays for the others.
             self.mark(&format!("{marker}/part"), rows.saturating_sub(conflicts), None, true).await?;
-            let why = format!(
-                "{conflicts} values were written anew meanwhile and stand; the copy is {}",
-                place(&kept.keeper)
+            let why = sentence!(
+                "{conflicts} values were written anew meanwhile and stand; the copy is {copy}",
+                conflicts,
+                copy = place(&kept.keeper)
             );
             return self.report(kept, &why).await;
         }
@@ -225,10 +227,10 @@ impl Run {
     }
 
     /// Tells that something stays put aside: to those who watch, and in the step's output.
-    pub(super) async fn report(&self, kept: &Preservation, why: &str) -> Result<(), StepError> {
-        tracing::warn!(store = %self.book.store, object = %kept.object, why, "kept data stays put aside");
-        let text = format!("{} stays put aside: {why}", kept.object);
-        self.mark(&self.book.warning_marker(kept.id), 0, Some(&text), true).await?;
+    pub(super) async fn report(&self, kept: &Preservation, why: &Sentence) -> Result<(), StepError> {
+        tracing::warn!(store = %self.book.store, object = %kept.object, %why, "kept data stays put aside");
+        let note = json!(stays(kept, why)).to_string();
+        self.mark(&self.book.warning_marker(kept.id), 0, Some(&note), true).await?;
         self.book.cx.progress(json!({ "stays_put_aside": kept.object, "reason": why })).await
     }
 

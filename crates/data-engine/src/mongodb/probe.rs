@@ -2,6 +2,7 @@
 
 use mongo_script::{Effect, IndexReference, Operation};
 use saga::StepError;
+use sentence::{Sentence, sentence};
 use serde_json::{Value, json};
 
 use super::locked::{Run, long};
@@ -16,7 +17,7 @@ pub(super) enum Found {
     Repeatable,
     /// Only these of the documents to insert are missing.
     Missing(Vec<Value>),
-    Neither(String),
+    Neither(Sentence),
 }
 
 impl Run {
@@ -34,7 +35,7 @@ impl Run {
                 match (self.exists(&name(from)).await?, self.exists(&name(to)).await?) {
                     (true, false) => Ok(Found::Before),
                     (false, true) => Ok(Found::After),
-                    _ => Ok(Found::Neither(format!("{from} and {to} are both there, or neither is"))),
+                    _ => Ok(Found::Neither(sentence!("{from} and {to} are both there, or neither is", from, to))),
                 }
             }
             Effect::DropIndex { collection, indexes } => {
@@ -55,9 +56,9 @@ impl Run {
             }
             Effect::Insert { collection, .. } => self.look_for_documents(collection, operation).await,
             effect if effect.is_repeatable() => Ok(Found::Repeatable),
-            _ => Ok(Found::Neither(format!(
-                "{} cannot be repeated, and nothing tells whether it has run",
-                operation.method
+            _ => Ok(Found::Neither(sentence!(
+                "{method} cannot be repeated, and nothing tells whether it has run",
+                method = &operation.method
             ))),
         }
     }
@@ -66,7 +67,7 @@ impl Run {
     async fn look_for_documents(&self, collection: &str, operation: &Operation) -> Result<Found, StepError> {
         let documents = operation.command["documents"].as_array().cloned().unwrap_or_default();
         if documents.iter().any(|document| document.get("_id").is_none()) {
-            return Ok(Found::Neither("the documents have no ids to look for".to_owned()));
+            return Ok(Found::Neither(sentence!("the documents have no ids to look for")));
         }
         let mut missing = Vec::new();
         for document in &documents {

@@ -1,5 +1,6 @@
 //! A migration from its first operation to its ledger entry.
 
+use sentence::{Sentence, sentence};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
@@ -31,8 +32,13 @@ impl<'a> Plan<'a> {
         let mut settings = Settings::new(target.database());
         // The same operations whenever the step is resumed: the script's clock is the job's beginning.
         settings.clock = Some(begin_of(cx));
-        let compiled = compile(script.text, &settings)
-            .map_err(|error| StepError::permanent(format!("{} cannot be run: {error}", script.name())))?;
+        let compiled = compile(script.text, &settings).map_err(|error| {
+            StepError::permanent(sentence!(
+                "{script} cannot be run: {error}",
+                script = script.name(),
+                error = error.sentence()
+            ))
+        })?;
         let (operations, is_live) = match compiled {
             Compiled::Predictable(operations) => (operations, false),
             Compiled::Live { .. } => (Vec::new(), true),
@@ -62,13 +68,18 @@ impl<'a> Plan<'a> {
     }
 
     /// For messages: `migration 20250110001 (down), operation 2 at line 3`.
-    pub(super) fn place(&self, operation: &Operation) -> String {
+    pub(super) fn place(&self, operation: &Operation) -> Sentence {
         place(&self.script.name(), operation)
     }
 }
 
-pub(super) fn place(script: &str, operation: &Operation) -> String {
-    format!("{script}, operation {} at line {}", operation.index + 1, operation.line)
+pub(super) fn place(script: &Sentence, operation: &Operation) -> Sentence {
+    sentence!(
+        "{script}, operation {number} at line {line}",
+        script,
+        number = operation.index + 1,
+        line = operation.line
+    )
 }
 
 pub(super) fn hash(operation: &Operation) -> String {
@@ -76,17 +87,19 @@ pub(super) fn hash(operation: &Operation) -> String {
 }
 
 /// Fails where an operation cannot be run safely.
-pub(super) fn assert_runnable(place: &str, operation: &Operation, own: &str) -> Result<(), StepError> {
+pub(super) fn assert_runnable(place: &Sentence, operation: &Operation, own: &str) -> Result<(), StepError> {
     if let Treatment::Refuse { reason, .. } = treatment(operation) {
-        return Err(StepError::permanent(format!("{place}: {reason}")));
+        return Err(StepError::permanent(sentence!("{place}: {error}", place, error = reason)));
     }
     let foreign = operation.database.as_deref().filter(|name| *name != own);
     let is_harmless =
         matches!(operation.effect(), mongo_script::Effect::Read | mongo_script::Effect::RenameCollection { .. });
     match foreign {
-        Some(name) if !is_harmless => {
-            Err(StepError::permanent(format!("{place}: it changes database {name}, which is not this data store's")))
-        }
+        Some(name) if !is_harmless => Err(StepError::permanent(sentence!(
+            "{place}: it changes database {database}, which is not this data store's",
+            place,
+            database = name
+        ))),
         _ => Ok(()),
     }
 }
@@ -164,7 +177,7 @@ impl Run {
         for operation in &plan.operations {
             self.go_on()?;
             let (done, total) = (u64::from(operation.index), u64::from(number(plan.operations.len())));
-            self.book.cx.progress_of(&plan.script.name(), done, total).await?;
+            self.book.cx.progress_of(&plan.script.name().to_string(), done, total).await?;
             let key = plan.key(operation);
             self.operation(&plan.script.name(), plan.script.undo, &key, operation).await?;
         }
@@ -250,10 +263,10 @@ impl Run {
             }
         }
         let names: Vec<String> = differing.into_iter().map(|one| one.object).take(5).collect();
-        Err(StepError::permanent(format!(
-            "after {} the schema is not the one recorded before it was applied; these objects differ: {}",
-            script.name(),
-            names.join(", ")
+        Err(StepError::permanent(sentence!(
+            "after {script} the schema is not the one recorded before it was applied: {difference}",
+            script = script.name(),
+            difference = sentence!("these objects differ: {objects}", objects = names.join(", "))
         )))
     }
 }

@@ -3,6 +3,7 @@
 use domain::ledger::Direction;
 use mongo_script::{Effect, Operation};
 use saga::{Keeper, Preservation, StepError};
+use sentence::sentence;
 
 use super::locked::Run;
 use super::operation::unclear;
@@ -29,9 +30,10 @@ impl Run {
             return Ok(());
         }
         if back.is_live {
-            return Err(StepError::unknown(format!(
-                "{} decides by what the server answers, so nothing tells which part of it is needed to undo the step",
-                back.script.name()
+            return Err(StepError::unknown(sentence!(
+                "{script} decides by what the server answers, so nothing tells which part of it is needed to undo the \
+                 step",
+                script = back.script.name()
             )));
         }
         let before = self.schema_before(&back.script).await?;

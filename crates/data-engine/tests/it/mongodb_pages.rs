@@ -112,14 +112,14 @@ async fn of_several_copies_of_a_field_the_newest_comes_back_and_the_older_stays(
     };
     rename(&keep_collection, "backout_away").await;
     let (_, up) = base.jobs.run(Direction::Up, &migration).await;
-    assert!(up.warnings[0].contains("is missing"), "{:?}", up.warnings);
+    assert!(up.warnings[0].to_string().contains("is missing"), "{:?}", up.warnings);
     set(&base, 7).await;
     base.jobs.run(Direction::Down, &migration).await;
     rename("backout_away", &keep_collection).await;
 
     let (_, again) = base.jobs.run(Direction::Up, &migration).await;
     assert_eq!(base.documents("a").await, [json!({ "_id": "x", "f": { "$numberInt": "7" } })]);
-    assert!(again.warnings[0].contains("1 values were written anew"), "{:?}", again.warnings);
+    assert!(again.warnings[0].to_string().contains("1 values were written anew"), "{:?}", again.warnings);
     assert_eq!(base.jobs.journal.waiting().len(), 1);
 }
 
@@ -151,7 +151,7 @@ async fn rows_written_while_an_older_copy_stayed_are_put_aside_again_when_the_up
     // The copy is lost.
     base.command(json!({ "drop": keep_collection })).await;
     let (job, up) = base.jobs.run(Direction::Up, &migration).await;
-    assert!(up.warnings[0].contains("is missing"), "{:?}", up.warnings);
+    assert!(up.warnings[0].to_string().contains("is missing"), "{:?}", up.warnings);
     base.insert("b", json!([{ "_id": "x", "v": "new" }])).await;
     base.jobs.undo(job, Direction::Up, &migration).await;
     let (_, again) = base.jobs.run(Direction::Up, &migration).await;
@@ -196,7 +196,7 @@ async fn a_field_that_no_document_has_is_put_aside_and_missed_by_nobody() {
     assert!(base.jobs.journal.waiting().is_empty());
     base.jobs.run(Direction::Down, &migration).await;
     let (_, up) = base.jobs.run(Direction::Up, &migration).await;
-    assert_eq!(up.warnings, [""; 0]);
+    assert!(up.warnings.is_empty(), "{:?}", up.warnings);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -74,13 +75,20 @@ impl DiskAt {
     }
 }
 
+impl DiskAt {
+    /// Where that is, for people.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Host { host } => sentence!("host {host}", host),
+            Self::Server { store, .. } => sentence!("the server of {store}", store),
+            Self::Backups { .. } => sentence!("the directory of backups"),
+        }
+    }
+}
+
 impl std::fmt::Display for DiskAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Host { host } => write!(f, "host {host}"),
-            Self::Server { store, .. } => write!(f, "the server of {store}"),
-            Self::Backups { .. } => f.write_str("the directory of backups"),
-        }
+        self.sentence().fmt(f)
     }
 }
 
@@ -96,9 +104,10 @@ fn shown(bytes: u64) -> String {
     format!("{whole}.{tenths} {unit}")
 }
 
-impl std::fmt::Display for Shortage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} are needed and {} are free", shown(self.needed), shown(self.available))
+impl Shortage {
+    /// Both numbers, for people.
+    pub fn sentence(&self) -> Sentence {
+        sentence!("{needed} are needed and {free} are free", needed = shown(self.needed), free = shown(self.available))
     }
 }
 
@@ -150,9 +159,9 @@ pub(super) fn of_disks(facts: &Facts, schema: &SchemaDecision, findings: &mut Ve
             DiskAt::Backups { .. } => (facts.disks.backups, Severity::Warning),
         };
         if let Some(lack) = available.and_then(|available| disk.shortage(&sizes, available)) {
-            let (place, needed, available) = (disk.to_string(), shown(lack.needed), shown(lack.available));
-            let params = [("place", place.as_str()), ("needed", &needed), ("available", &available)];
-            findings.push(Finding::new(Code::DiskLow, params).weighing(severity));
+            let (needed, available) = (shown(lack.needed), shown(lack.available));
+            let params = [("needed", needed.as_str()), ("available", &available)];
+            findings.push(Finding::new(Code::DiskLow, params).about("place", disk.sentence()).weighing(severity));
         }
     }
 }
@@ -178,7 +187,7 @@ mod tests {
         let disk = DiskAt::Server { store: "main".to_owned(), copied: vec!["users".to_owned()] };
         assert_eq!(disk.needed(&sizes), 69 * MIB);
         assert_eq!(disk.shortage(&sizes, 69 * MIB), None);
-        let lack = disk.shortage(&sizes, MIB).unwrap().to_string();
+        let lack = disk.shortage(&sizes, MIB).unwrap().sentence();
         assert_eq!(lack, "69.0 MiB are needed and 1.0 MiB are free");
     }
 }

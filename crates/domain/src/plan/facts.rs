@@ -1,5 +1,6 @@
 //! What a plan is built from: what the store says and what the world really is.
 
+use sentence::Sentence;
 use std::collections::BTreeMap;
 
 use super::StepSpec;
@@ -62,7 +63,7 @@ pub enum GatewayState {
     /// It answers for this environment.
     Ready,
     /// It does not answer, or not for this environment: why.
-    NotReady(String),
+    NotReady(Sentence),
 }
 
 /// A maintenance page that a person switched on.
@@ -149,7 +150,7 @@ pub struct ScriptRefusal {
     /// Position as `line:column`.
     pub position: String,
     /// Why, and what to write instead.
-    pub reason: String,
+    pub reason: Sentence,
 }
 
 /// An image that a host needs.
@@ -188,7 +189,7 @@ pub enum ImageState {
     /// Nothing.
     Absent,
     /// The host did not answer: why.
-    Unreachable(String),
+    Unreachable(Sentence),
 }
 
 /// A service's container on one host.
@@ -222,7 +223,7 @@ pub enum ContainerState {
     /// Nothing.
     Absent,
     /// The host did not answer: why.
-    Unreachable(String),
+    Unreachable(Sentence),
 }
 
 /// Whether a container runs, as its engine says.
@@ -242,11 +243,11 @@ pub struct StoreFacts {
     /// Kind of the data store.
     pub engine: Engine,
     /// Why it did not answer, if so.
-    pub unreachable: Option<String>,
+    pub unreachable: Option<Sentence>,
     /// Version that the server reports.
     pub version: Option<String>,
     /// Versions in its ledger in applied order, or why they cannot be read.
-    pub applied: Result<Vec<String>, String>,
+    pub applied: Result<Vec<String>, Sentence>,
     /// Fingerprint of its schema.
     pub fingerprint: Option<String>,
     /// Fingerprint that its schema had when Backout last changed it; none where it never did.

@@ -1,6 +1,7 @@
 //! What is in the way of a plan, apart from schemas.
 
 use semver::VersionReq;
+use sentence::{Sentence, ToValue};
 
 use super::facts::{Condition, ContainerFacts, ContainerState, Facts, GatewayState, ImageState};
 use crate::finding::{Code, Finding};
@@ -15,8 +16,8 @@ pub(super) fn of_page(facts: &Facts, findings: &mut Vec<Finding>) {
 /// The gateway would not show the page.
 pub(super) fn of_gateway(facts: &Facts, findings: &mut Vec<Finding>) {
     if let (Some(gateway), Some(GatewayState::NotReady(reason))) = (&facts.spec.gateway, &facts.gateway) {
-        let params = [("url", gateway.url.as_str()), ("reason", reason), ("environment", &facts.environment)];
-        findings.push(Finding::new(Code::GatewayNotReady, params));
+        let params = [("url", gateway.url.as_str()), ("environment", &facts.environment)];
+        findings.push(Finding::new(Code::GatewayNotReady, params).about("reason", reason));
     }
 }
 
@@ -44,12 +45,12 @@ pub(super) fn of_target(facts: &Facts, findings: &mut Vec<Finding>) {
 
 /// What is wrong with hosts, images and containers.
 pub(super) fn of_hosts(facts: &Facts, needs_window: bool, findings: &mut Vec<Finding>) {
-    let mut unreachable = |host: &str, reason: &str| {
+    let mut unreachable = |host: &str, reason: &Sentence| {
         let known = findings.iter().any(|finding| {
-            finding.code == Code::HostUnreachable && finding.params.get("host").is_some_and(|known| known == host)
+            finding.code == Code::HostUnreachable && finding.params.get("host") == Some(&host.to_value())
         });
         if !known {
-            findings.push(Finding::new(Code::HostUnreachable, [("host", host), ("reason", reason)]));
+            findings.push(Finding::new(Code::HostUnreachable, [("host", host)]).about("reason", reason));
         }
     };
     let mut later = Vec::new();
@@ -159,7 +160,7 @@ fn short(image_id: &str) -> &str {
 pub(super) fn of_stores(facts: &Facts, findings: &mut Vec<Finding>) {
     for (name, store) in &facts.stores {
         if let Some(reason) = &store.unreachable {
-            findings.push(Finding::new(Code::StoreUnreachable, [("store", name), ("reason", reason)]));
+            findings.push(Finding::new(Code::StoreUnreachable, [("store", name)]).about("reason", reason));
             continue;
         }
         let Some(requirement) = facts.target.requires.get(store.engine.as_str()) else {

@@ -179,7 +179,7 @@ fn view<'a>(facts: &'a Facts, name: &'a str, findings: &mut Vec<Finding>) -> Opt
     let applied = match &store.applied {
         Ok(applied) => applied,
         Err(reason) => {
-            findings.push(Finding::new(Code::LedgerUnreadable, [("store", name), ("reason", reason)]));
+            findings.push(Finding::new(Code::LedgerUnreadable, [("store", name)]).about("reason", reason));
             return None;
         }
     };

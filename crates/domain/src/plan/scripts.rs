@@ -1,5 +1,7 @@
 //! What there is to say about the scripts that a plan runs, and about those that would take them back.
 
+use sentence::{Sentence, sentence};
+
 use super::facts::{MigrationFacts, ScriptFacts};
 use super::schema::StoreView;
 use crate::finding::{Code, Finding};
@@ -22,10 +24,8 @@ pub(super) fn examine(
     };
     let common = [("store", store.name), ("migration", version), ("direction", direction.as_str())];
     for refusal in &script.refusals {
-        findings.push(Finding::new(
-            Code::StatementRefused,
-            [common[0], common[1], common[2], ("position", &refusal.position), ("reason", &refusal.reason)],
-        ));
+        let params = [common[0], common[1], common[2], ("position", &refusal.position)];
+        findings.push(Finding::new(Code::StatementRefused, params).about("reason", &refusal.reason));
     }
     for position in &script.unknown {
         findings.push(Finding::new(Code::RiskUnknown, [common[0], common[1], common[2], ("position", position)]));
@@ -44,19 +44,19 @@ pub(super) fn examine(
         findings.push(Finding::new(Code::DataRestored, [common[0], common[1], ("objects", &objects)]));
     }
     if let Some(reason) = why_not(back) {
-        let params = [common[0], common[1], ("direction", opposite), ("reason", reason.as_str())];
-        findings.push(Finding::new(Code::CannotBeUndone, params));
+        let params = [common[0], common[1], ("direction", opposite)];
+        findings.push(Finding::new(Code::CannotBeUndone, params).about("reason", reason));
     }
 }
 
 /// Why a script cannot take back what the other did, partly perhaps.
-fn why_not(script: Option<&ScriptFacts>) -> Option<String> {
-    let Some(script) = script else { return Some("there is none".to_owned()) };
+fn why_not(script: Option<&ScriptFacts>) -> Option<Sentence> {
+    let Some(script) = script else { return Some(sentence!("there is none")) };
     if let Some(refusal) = script.refusals.first() {
-        return Some(format!("{}: {}", refusal.position, refusal.reason));
+        return Some(sentence!("{position}: {reason}", position = refusal.position, reason = refusal.reason));
     }
     if !script.predictable {
-        return Some("what it does depends on what the server answers".to_owned());
+        return Some(sentence!("what it does depends on what the server answers"));
     }
-    script.unknown.first().map(|position| format!("{position}: the statement is not understood"))
+    script.unknown.first().map(|position| sentence!("{position}: the statement is not understood", position))
 }

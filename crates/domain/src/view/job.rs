@@ -65,9 +65,10 @@ pub struct ErrorView {
     /// What happened, to what, and why; in an answer a text in the language of `Accept-Language`.
     #[schema(value_type = String)]
     pub message: Sentence,
-    /// The next command.
+    /// The next command; in an answer a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub hint: Option<Sentence>,
 }
 
 /// A step of a job.

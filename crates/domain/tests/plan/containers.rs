@@ -26,7 +26,7 @@ fn drift(facts: &Facts) -> (String, String) {
     let drifted = finding(&plan, Code::ContainerDrifted);
     assert_eq!(drifted.severity, Severity::Warning);
     assert_eq!(drifted.params["container"], "cms-web");
-    (drifted.params["found"].clone(), drifted.params["left_as"].clone())
+    (drifted.params["found"].to_string(), drifted.params["left_as"].to_string())
 }
 
 fn pair(found: &str, left_as: &str) -> (String, String) {
@@ -102,7 +102,10 @@ fn a_container_of_somebody_elses_on_the_port_blocks_where_the_service_does_not_r
         let plan = held(state);
         assert_eq!(blockers(&plan), [Code::ContainerForeign]);
         let params = &finding(&plan, Code::ContainerForeign).params;
-        assert_eq!((params["container"].as_str(), params["port"].as_str()), ("squatter", "8000"));
+        assert_eq!(
+            (params["container"].to_string().as_str(), params["port"].to_string().as_str()),
+            ("squatter", "8000")
+        );
     }
     assert_eq!(blockers(&held(in_condition(Condition::Running))), []);
     assert_eq!(blockers(&held(in_condition(Condition::Unhealthy))), []);

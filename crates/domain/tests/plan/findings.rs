@@ -4,6 +4,7 @@ use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
 use backout_domain::finding::{Code, Severity};
 use backout_domain::plan::{ContainerState, DiskAt, Facts, ImageState, Plan, Precondition, ScriptRefusal, build};
+use sentence::Sentence;
 
 use crate::support::{applied, blockers, change_migration, codes, facts, finding, migration, preconditions, versions};
 
@@ -25,7 +26,8 @@ fn only_blocker(facts: &Facts, code: Code) -> Vec<(String, String)> {
 fn params_of(plan: &Plan, code: Code) -> Vec<(String, String)> {
     let everywhere = ["application", "environment", "version"];
     let params = finding(plan, code).params.clone();
-    params.into_iter().filter(|(name, _)| !everywhere.contains(&name.as_str())).collect()
+    let others = params.into_iter().filter(|(name, _)| !everywhere.contains(&name.as_str()));
+    others.map(|(name, value)| (name, value.to_string())).collect()
 }
 
 fn params(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -88,9 +90,9 @@ fn the_image_of_the_maintenance_page_is_needed_only_for_a_window() {
 fn a_host_that_does_not_answer_is_reported_once() {
     let mut facts = rollback();
     for image in &mut facts.images {
-        image.state = ImageState::Unreachable("connection refused".into());
+        image.state = ImageState::Unreachable(Sentence::verbatim("connection refused"));
     }
-    facts.containers[0].state = ContainerState::Unreachable("connection refused".into());
+    facts.containers[0].state = ContainerState::Unreachable(Sentence::verbatim("connection refused"));
     let found = only_blocker(&facts, Code::HostUnreachable);
     assert_eq!(found, params(&[("host", "local"), ("reason", "connection refused")]));
 }
@@ -98,7 +100,7 @@ fn a_host_that_does_not_answer_is_reported_once() {
 #[test]
 fn a_store_that_does_not_answer_blocks() {
     let mut facts = rollback();
-    facts.stores.get_mut("main").unwrap().unreachable = Some("timeout".into());
+    facts.stores.get_mut("main").unwrap().unreachable = Some(Sentence::verbatim("timeout"));
     let found = only_blocker(&facts, Code::StoreUnreachable);
     assert_eq!(found, params(&[("reason", "timeout"), ("store", "main")]));
 }
@@ -122,7 +124,7 @@ fn a_store_of_another_kind_is_not_the_one_the_release_means() {
 #[test]
 fn a_ledger_that_cannot_be_read_blocks() {
     let mut facts = rollback();
-    facts.stores.get_mut("main").unwrap().applied = Err("no column version".into());
+    facts.stores.get_mut("main").unwrap().applied = Err(Sentence::verbatim("no column version"));
     let found = only_blocker(&facts, Code::LedgerUnreadable);
     assert_eq!(found, params(&[("reason", "no column version"), ("store", "main")]));
 }
@@ -158,11 +160,11 @@ fn a_hole_at_the_same_version_is_reported_for_each_store() {
         *applied(&mut facts, store) = vec!["20250111001".into()];
     }
     let plan = build(&facts);
-    let stores: Vec<&str> = plan
+    let stores: Vec<String> = plan
         .findings
         .iter()
         .filter(|finding| finding.code == Code::MigrationHole && finding.params["migration"] == NEWEST)
-        .map(|finding| finding.params["store"].as_str())
+        .map(|finding| finding.params["store"].to_string())
         .collect();
     assert_eq!(stores, ["content", "main"]);
 }
@@ -199,7 +201,8 @@ fn a_migration_that_differs_between_the_releases_blocks() {
 fn a_refused_statement_blocks_with_its_position_and_reason() {
     let mut facts = rollback();
     change_migration(&mut facts, "main", NEWEST, |migration| {
-        migration.down.refusals = vec![ScriptRefusal { position: "3:1".into(), reason: "not atomic".into() }];
+        migration.down.refusals =
+            vec![ScriptRefusal { position: "3:1".into(), reason: Sentence::verbatim("not atomic") }];
     });
     let found = only_blocker(&facts, Code::StatementRefused);
     let expected = [
@@ -216,7 +219,8 @@ fn a_refused_statement_blocks_with_its_position_and_reason() {
 fn a_statement_refused_in_the_other_direction_is_of_no_matter() {
     let mut facts = rollback();
     change_migration(&mut facts, "main", NEWEST, |migration| {
-        migration.up.refusals = vec![ScriptRefusal { position: "1:1".into(), reason: "not atomic".into() }];
+        migration.up.refusals =
+            vec![ScriptRefusal { position: "1:1".into(), reason: Sentence::verbatim("not atomic") }];
     });
     assert_eq!(blockers(&build(&facts)), []);
 }
@@ -291,13 +295,13 @@ fn every_finding_names_the_application_the_environment_and_the_target() {
     let mut facts = rollback();
     facts.images[0].state = ImageState::Absent;
     for finding in build(&facts).findings {
-        let named = ["application", "environment", "version"].map(|name| finding.params[name].clone());
+        let named = ["application", "environment", "version"].map(|name| finding.params[name].to_string());
         assert_eq!(named, ["cms-backend", "production", "v0.8.1"], "{:?}", finding.code);
     }
 }
 
 fn refused() -> ScriptRefusal {
-    ScriptRefusal { position: "3:1".into(), reason: "USE leaves the database".into() }
+    ScriptRefusal { position: "3:1".into(), reason: Sentence::verbatim("USE leaves the database") }
 }
 
 #[test]
@@ -321,7 +325,7 @@ fn an_up_whose_down_is_missing_refused_or_unforeseeable_cannot_be_undone() {
         assert!(plan.is_runnable());
         let found = finding(&plan, Code::CannotBeUndone);
         assert_eq!(found.params["direction"], "down");
-        found.params["reason"].clone()
+        found.params["reason"].to_string()
     };
     assert_eq!(reason_with(&|migration| migration.reference.down_sha256 = None), "there is none");
     assert_eq!(reason_with(&|migration| migration.down.refusals = vec![refused()]), "3:1: USE leaves the database");

@@ -4,6 +4,7 @@ use backout_domain::deployment::DeploymentKind;
 use backout_domain::finding::Code;
 use backout_domain::ids::JobId;
 use backout_domain::plan::{Facts, GatewayState, MaintenanceFacts, Plan, StepSpec, build};
+use sentence::Sentence;
 use uuid::Uuid;
 
 use crate::support::{codes, facts, gateway, image, service};
@@ -98,7 +99,7 @@ fn a_gateway_that_would_not_show_the_page_blocks() {
     facts.spec.gateway = Some(gateway());
     facts.gateway = Some(GatewayState::Ready);
     assert!(build(&facts).is_runnable());
-    facts.gateway = Some(GatewayState::NotReady("it does not answer".into()));
+    facts.gateway = Some(GatewayState::NotReady(Sentence::verbatim("it does not answer")));
     assert!(codes(&build(&facts)).contains(&Code::GatewayNotReady));
     facts.kind = DeploymentKind::MaintenanceOn;
     assert!(codes(&build(&facts)).contains(&Code::GatewayNotReady));

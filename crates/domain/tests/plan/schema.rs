@@ -159,7 +159,10 @@ fn a_store_that_only_the_current_release_uses_stays_where_the_target_bears_all_s
     assert_eq!(blockers(&plan), []);
     assert!(versions(&plan, "content", true).is_empty());
     let unused = finding(&plan, Code::StoreUnused);
-    assert_eq!((unused.params["store"].as_str(), unused.params["head"].as_str()), ("content", "20250110001"));
+    assert_eq!(
+        (unused.params["store"].to_string().as_str(), unused.params["head"].to_string().as_str()),
+        ("content", "20250110001")
+    );
     assert_eq!(finding(&plan, Code::SchemaKept).params["store"], "main");
 }
 
@@ -187,7 +190,10 @@ fn the_scripts_that_our_ledger_names_take_a_migration_back() {
         plan.steps.iter().filter_map(crate::support::moved).filter(|(store, ..)| *store == "main").collect();
     assert_eq!(downs[0].2, [reference]);
     let found = finding(&plan, Code::AppliedScriptUsed);
-    assert_eq!((found.params["migration"].as_str(), found.params["release"].as_str()), ("20250110001", "v0.8.2"));
+    assert_eq!(
+        (found.params["migration"].to_string().as_str(), found.params["release"].to_string().as_str()),
+        ("20250110001", "v0.8.2")
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::engine::Engine;
@@ -35,13 +36,13 @@ async fn context_tar(tag: &str, dockerfile: &str, files: &[(&str, PathBuf)]) -> 
     builder.sparse(false);
     append(tag, &mut builder, "Dockerfile", 0o644, dockerfile.as_bytes())?;
     for (name, path) in files {
-        let unreadable = |error: std::io::Error| build_error(tag, format!("{}: {error}", path.display()));
+        let unreadable = |error: std::io::Error| build_error(tag, sentence!("{path}: {error}", path, error));
         let content = tokio::fs::read(path).await.map_err(unreadable)?;
         let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
         let mode = metadata.permissions().mode() & 0o777;
         append(tag, &mut builder, name, mode, &content)?;
     }
-    builder.into_inner().map_err(|error| build_error(tag, error.to_string()))
+    builder.into_inner().map_err(|error| build_error(tag, Sentence::verbatim(error.to_string())))
 }
 
 fn append(tag: &str, builder: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32, content: &[u8]) -> Result<()> {
@@ -50,24 +51,26 @@ fn append(tag: &str, builder: &mut tar::Builder<Vec<u8>>, name: &str, mode: u32,
     header.set_mode(mode);
     // Always the same time, so that the builder's cache sees an unchanged file as unchanged.
     header.set_mtime(0);
-    builder.append_data(&mut header, name, content).map_err(|error| build_error(tag, format!("{name}: {error}")))
+    builder
+        .append_data(&mut header, name, content)
+        .map_err(|error| build_error(tag, sentence!("{path}: {error}", path = name, error)))
 }
 
 /// The output is one JSON object a line, with status 200 even when the build fails.
 fn built_id(tag: &str, output: &Bytes) -> Result<String> {
     let mut id = None;
     for message in serde_json::Deserializer::from_slice(output).into_iter::<Value>() {
-        let message = message.map_err(|error| build_error(tag, error.to_string()))?;
+        let message = message.map_err(|error| build_error(tag, Sentence::verbatim(error.to_string())))?;
         if let Some(error) = message["error"].as_str() {
-            return Err(build_error(tag, error.to_owned()));
+            return Err(build_error(tag, Sentence::verbatim(error)));
         }
         if let Some(built) = message["aux"]["ID"].as_str() {
             id = Some(built.to_owned());
         }
     }
-    id.ok_or_else(|| build_error(tag, "the builder named no image".to_owned()))
+    id.ok_or_else(|| build_error(tag, sentence!("the builder named no image")))
 }
 
-fn build_error(tag: &str, message: String) -> Error {
+fn build_error(tag: &str, message: Sentence) -> Error {
     Error::Build { tag: tag.to_owned(), message }
 }

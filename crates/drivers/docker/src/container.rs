@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use sentence::sentence;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ impl Engine {
     /// All containers, in any state, with these characters somewhere in their name.
     pub async fn find_by_name(&self, part: &str) -> Result<Vec<ContainerSummary>> {
         // The engine reads a pattern; of what a name may consist of, only the point means something in it.
-        let pattern = checked("container name", part, "")?.replace('.', "\\.");
+        let pattern = checked(sentence!("container name"), part, "")?.replace('.', "\\.");
         self.list("true", &[("name", &pattern)]).await
     }
 
@@ -141,7 +142,7 @@ impl Engine {
     /// Creates a container and answers its id. A name in use is [`Error::NameConflict`]; a missing
     /// image is [`Error::NotFound`].
     pub async fn create(&self, name: &str, body: &Value) -> Result<String> {
-        let name = checked("container name", name, "")?;
+        let name = checked(sentence!("container name"), name, "")?;
         let answer = self
             .post("/containers/create")
             .query(&[("name", name)])
@@ -155,7 +156,7 @@ impl Engine {
         created["Id"]
             .as_str()
             .map(str::to_owned)
-            .ok_or_else(|| Error::OutcomeUnknown { request, reason: "the answer names no id".to_owned() })
+            .ok_or_else(|| Error::OutcomeUnknown { request, reason: sentence!("the answer names no id") })
     }
 
     /// Starts a container. `false` if it was running already.
@@ -190,7 +191,7 @@ impl Engine {
 
     /// Renames a container, running or not. A name in use is [`Error::NameConflict`].
     pub async fn rename(&self, container: &str, name: &str) -> Result<()> {
-        let name = checked("container name", name, "")?;
+        let name = checked(sentence!("container name"), name, "")?;
         self.change(container, "/rename", &[("name", name)], CALL_DEADLINE)
             .await
             .map(drop)
@@ -279,7 +280,7 @@ impl Engine {
 }
 
 pub(crate) fn container_path(container: &str, rest: &str) -> Result<String> {
-    let container = checked("container name or id", container, "")?;
+    let container = checked(sentence!("container name or id"), container, "")?;
     Ok(format!("/containers/{container}{rest}"))
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, redirect, retry};
+use sentence::{Sentence, sentence};
 
 use crate::error::{Error, Result};
 use crate::info::Version;
@@ -39,7 +40,7 @@ impl Engine {
         if let Some(path) = &socket {
             builder = builder.unix_socket(path.as_path());
         }
-        let client = builder.build().map_err(|error| address_error(host, &error.to_string()))?;
+        let client = builder.build().map_err(|error| address_error(host, Sentence::verbatim(error.to_string())))?;
         let mut engine = Self { client, base, prefix: String::new(), host: host.to_owned(), socket };
         engine.prefix = format!("/v{}", engine.version().await?.api);
         Ok(engine)
@@ -93,29 +94,29 @@ impl Engine {
 fn parse_host(host: &str) -> Result<(String, Option<PathBuf>)> {
     if let Some(path) = host.strip_prefix("unix://") {
         if !path.starts_with('/') {
-            return Err(address_error(host, "a socket needs an absolute path"));
+            return Err(address_error(host, sentence!("a socket needs an absolute path")));
         }
         return Ok(("http://docker".to_owned(), Some(PathBuf::from(path))));
     }
     let authority = host
         .strip_prefix("tcp://")
         .or_else(|| host.strip_prefix("http://"))
-        .ok_or_else(|| address_error(host, "expected unix:///path or tcp://host:port"))?
+        .ok_or_else(|| address_error(host, sentence!("expected unix:///path or tcp://host:port")))?
         .trim_end_matches('/');
     let is_plain =
         !authority.is_empty() && authority.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c));
     if !is_plain {
-        return Err(address_error(host, "expected only a host and a port"));
+        return Err(address_error(host, sentence!("expected only a host and a port")));
     }
     Ok((format!("http://{authority}"), None))
 }
 
-fn address_error(host: &str, reason: &str) -> Error {
-    Error::Address { host: host.to_owned(), reason: reason.to_owned() }
+fn address_error(host: &str, reason: Sentence) -> Error {
+    Error::Address { host: host.to_owned(), reason }
 }
 
 /// Refuses whatever would change the meaning of a path; the engine judges the rest.
-pub(crate) fn checked<'a>(what: &'static str, name: &'a str, extra: &str) -> Result<&'a str> {
+pub(crate) fn checked<'a>(what: Sentence, name: &'a str, extra: &str) -> Result<&'a str> {
     let is_valid = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && !name.contains("//")
         && !name.split('/').any(|part| part == "..")
@@ -138,11 +139,11 @@ mod tests {
 
     #[test]
     fn names_that_would_change_a_path_are_refused() {
-        assert!(checked("container name", "cms_1.2-a", "").is_ok());
+        assert!(checked(sentence!("container name"), "cms_1.2-a", "").is_ok());
         for bad in ["", "a/b", "a?x", "../a", "a%2f", "-a", "a b"] {
-            assert!(checked("container name", bad, "").is_err(), "{bad}");
+            assert!(checked(sentence!("container name"), bad, "").is_err(), "{bad}");
         }
-        assert!(checked("image reference", "r.io:5000/a/b@sha256:0", "/:@").is_ok());
-        assert!(checked("image reference", "a/../b", "/:@").is_err());
+        assert!(checked(sentence!("image reference"), "r.io:5000/a/b@sha256:0", "/:@").is_ok());
+        assert!(checked(sentence!("image reference"), "a/../b", "/:@").is_err());
     }
 }

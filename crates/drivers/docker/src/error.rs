@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use sentence::{Sentence, ToValue, Value, sentence};
+
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -15,6 +17,12 @@ pub struct Request {
     pub path: String,
 }
 
+impl ToValue for Request {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_string())
+    }
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
@@ -24,27 +32,25 @@ impl fmt::Display for Request {
 /// A failed call. [`Error::is_transient`] and [`Error::is_outcome_unknown`] tell what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[error("{}", self.sentence())]
 pub enum Error {
     /// The address of the engine cannot be used.
-    #[error("the Docker host {host:?} cannot be used: {reason}")]
     Address {
         /// The address as configured.
         host: String,
         /// What is wrong with it.
-        reason: String,
+        reason: Sentence,
     },
 
     /// A name or reference that the engine would refuse or, worse, misread.
-    #[error("{name:?} is not a valid {what}")]
     InvalidName {
         /// "container name", "image reference", …
-        what: &'static str,
+        what: Sentence,
         /// The name as given.
         name: String,
     },
 
     /// No connection was made: the engine did not receive the request.
-    #[error("{request}: the Docker engine cannot be reached: {reason}")]
     Unreachable {
         /// What was asked.
         request: Request,
@@ -53,7 +59,6 @@ pub enum Error {
     },
 
     /// A reading call lost its connection.
-    #[error("{request}: the connection to the Docker engine was lost: {reason}")]
     ConnectionLost {
         /// What was asked.
         request: Request,
@@ -62,7 +67,6 @@ pub enum Error {
     },
 
     /// A reading call was not answered in time.
-    #[error("{request}: the Docker engine did not answer within {} ms", after.as_millis())]
     TimedOut {
         /// What was asked.
         request: Request,
@@ -72,67 +76,60 @@ pub enum Error {
 
     /// A changing call was sent and its answer never came: it may or may not have taken effect.
     /// Look before doing anything else.
-    #[error("{request}: it is unknown whether the Docker engine did this: {reason}")]
     OutcomeUnknown {
         /// What was asked.
         request: Request,
         /// How the answer was lost.
-        reason: String,
+        reason: Sentence,
     },
 
     /// The container, image or network does not exist (404).
-    #[error("{request}: not found: {message}")]
     NotFound {
         /// What was asked.
         request: Request,
         /// The engine's own words.
-        message: String,
+        message: Sentence,
     },
 
     /// Another container has the name (409).
-    #[error("{request}: the container name {name:?} is taken: {message}")]
     NameConflict {
         /// What was asked.
         request: Request,
         /// The name that is taken.
         name: String,
         /// The engine's own words.
-        message: String,
+        message: Sentence,
     },
 
     /// The object's state does not allow this (409).
-    #[error("{request}: conflict: {message}")]
     Conflict {
         /// What was asked.
         request: Request,
         /// The engine's own words.
-        message: String,
+        message: Sentence,
     },
 
     /// The engine refused the request (any other 4xx, or an unexpected status).
-    #[error("{request}: refused with status {status}: {message}")]
     Rejected {
         /// What was asked.
         request: Request,
         /// The HTTP status.
         status: u16,
         /// The engine's own words.
-        message: String,
+        message: Sentence,
     },
 
     /// The engine failed (5xx). A 500 is also how it reports lasting causes such as a port in use.
-    #[error("{request}: the Docker engine failed with status {status}: {message}")]
     EngineFailed {
         /// What was asked.
         request: Request,
         /// The HTTP status.
         status: u16,
         /// The engine's own words.
-        message: String,
+        message: Sentence,
     },
 
     /// An answer beyond the limit was not read to its end.
-    #[error("{request}: the answer is larger than {limit_bytes} bytes")]
     AnswerTooLarge {
         /// What was asked.
         request: Request,
@@ -141,7 +138,6 @@ pub enum Error {
     },
 
     /// An answer that does not mean what the API says it should.
-    #[error("{request}: the answer cannot be understood: {reason}")]
     Malformed {
         /// What was asked.
         request: Request,
@@ -150,44 +146,105 @@ pub enum Error {
     },
 
     /// A container that was to become healthy ended instead.
-    #[error("container {container} ended with exit code {exit_code}{}; its last output: {log}", engine_words(error))]
     Exited {
         /// Name or id as asked for.
         container: String,
         /// The exit code of its first process.
         exit_code: i64,
-        /// The engine's own words, often empty.
-        error: String,
+        /// The engine's own words, or how often it was restarted; none where there is nothing to say.
+        error: Option<Box<Sentence>>,
         /// Its last log lines.
-        log: String,
+        log: Sentence,
     },
 
     /// A container was still starting when the time was over.
-    #[error("container {container} was not healthy after {} ms; its last health check said: {last_check}", waited.as_millis())]
     NotHealthyInTime {
         /// Name or id as asked for.
         container: String,
         /// How long was waited.
         waited: Duration,
         /// The output of the last health check, or "nothing".
-        last_check: String,
+        last_check: Sentence,
     },
 
     /// A container cannot be replaced because its inspect lacks what every engine reports.
-    #[error("the container cannot be carried over: {0}")]
-    CarryOver(String),
+    CarryOver(Sentence),
 
     /// The build failed, or its context could not be read.
-    #[error("building {tag} failed: {message}")]
     Build {
         /// The tag to be built.
         tag: String,
         /// The engine's own words or the file that could not be read.
-        message: String,
+        message: Sentence,
     },
 }
 
 impl Error {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Address { host, reason } => {
+                sentence!("the Docker host \"{host}\" cannot be used: {reason}", host, reason)
+            }
+            Self::InvalidName { what, name } => sentence!("\"{name}\" is not a valid {what}", name, what),
+            Self::Unreachable { request, reason } => {
+                sentence!("{request}: the Docker engine cannot be reached: {reason}", request, reason)
+            }
+            Self::ConnectionLost { request, reason } => {
+                sentence!("{request}: the connection to the Docker engine was lost: {reason}", request, reason)
+            }
+            Self::TimedOut { request, after } => sentence!(
+                "{request}: the Docker engine did not answer within {after} ms",
+                request,
+                after = after.as_millis()
+            ),
+            Self::OutcomeUnknown { request, reason } => {
+                sentence!("{request}: it is unknown whether the Docker engine did this: {reason}", request, reason)
+            }
+            Self::NotFound { request, message } => sentence!("{request}: not found: {message}", request, message),
+            Self::NameConflict { request, name, message } => {
+                sentence!("{request}: the container name \"{name}\" is taken: {message}", request, name, message)
+            }
+            Self::Conflict { request, message } => sentence!("{request}: conflict: {message}", request, message),
+            Self::Rejected { request, status, message } => {
+                sentence!("{request}: refused with status {status}: {message}", request, status, message)
+            }
+            Self::EngineFailed { request, status, message } => sentence!(
+                "{request}: the Docker engine failed with status {status}: {message}",
+                request,
+                status,
+                message
+            ),
+            Self::AnswerTooLarge { request, limit_bytes } => {
+                sentence!("{request}: the answer is larger than {limit_bytes} bytes", request, limit_bytes)
+            }
+            Self::Malformed { request, reason } => {
+                sentence!("{request}: the answer cannot be understood: {reason}", request, reason)
+            }
+            Self::Exited { container, exit_code, error: None, log } => sentence!(
+                "container {container} ended with exit code {exit_code}; its last output: {log}",
+                container,
+                exit_code,
+                log
+            ),
+            Self::Exited { container, exit_code, error: Some(error), log } => sentence!(
+                "container {container} ended with exit code {exit_code} ({error}); its last output: {log}",
+                container,
+                exit_code,
+                error,
+                log
+            ),
+            Self::NotHealthyInTime { container, waited, last_check } => sentence!(
+                "container {container} was not healthy after {waited} ms; its last health check said: {last_check}",
+                container,
+                waited = waited.as_millis(),
+                last_check
+            ),
+            Self::CarryOver(reason) => sentence!("the container cannot be carried over: {reason}", reason),
+            Self::Build { tag, message } => sentence!("building {tag} failed: {message}", tag, message),
+        }
+    }
+
     /// Asking again, unchanged, may succeed and cannot do the work twice.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -218,8 +275,4 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
     }
-}
-
-fn engine_words(error: &str) -> String {
-    if error.is_empty() { String::new() } else { format!(" ({error})") }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::engine::Engine;
@@ -49,7 +50,7 @@ impl Health {
         match state["Health"]["Status"].as_str() {
             None | Some("" | "none") => Self::None,
             Some("healthy") => Self::Healthy,
-            Some("unhealthy") => Self::Unhealthy { log: last_check(inspect) },
+            Some("unhealthy") => Self::Unhealthy { log: last_check(inspect).unwrap_or_default() },
             Some(_) => Self::Starting,
         }
     }
@@ -74,13 +75,14 @@ impl Engine {
             let has_restarted = restarts > *first_restarts.get_or_insert(restarts);
             match Health::of(&inspect) {
                 Health::NotRunning { exit_code, error } => {
+                    let error = (!error.is_empty()).then(|| Sentence::verbatim(error));
                     return Err(self.exited(container, exit_code, error).await);
                 }
                 _ if has_restarted => {
                     // The new run's state hides how the last one ended.
-                    let error = format!("restarted {restarts} times");
+                    let error = sentence!("restarted {restarts} times", restarts);
                     let exit_code = inspect["State"]["ExitCode"].as_i64().unwrap_or_default();
-                    return Err(self.exited(container, exit_code, error).await);
+                    return Err(self.exited(container, exit_code, Some(error)).await);
                 }
                 Health::Starting => {}
                 decided => return Ok(decided),
@@ -89,7 +91,7 @@ impl Engine {
                 return Err(Error::NotHealthyInTime {
                     container: container.to_owned(),
                     waited: start.elapsed(),
-                    last_check: last_check(&inspect),
+                    last_check: last_check(&inspect).map_or_else(|| sentence!("nothing"), Sentence::verbatim),
                 });
             };
             tokio::time::sleep(pause.min(left)).await;
@@ -97,21 +99,21 @@ impl Engine {
         }
     }
 
-    async fn exited(&self, container: &str, exit_code: i64, error: String) -> Error {
+    async fn exited(&self, container: &str, exit_code: i64, error: Option<Sentence>) -> Error {
         let log = match self.logs(container, LOG_TAIL).await {
-            Ok(log) => log.trim_end().to_owned(),
-            Err(error) => format!("(not readable: {error})"),
+            Ok(log) => Sentence::verbatim(log.trim_end()),
+            Err(error) => sentence!("(not readable: {error})", error = error.sentence()),
         };
-        Error::Exited { container: container.to_owned(), exit_code, error, log }
+        Error::Exited { container: container.to_owned(), exit_code, error: error.map(Box::new), log }
     }
 }
 
-fn last_check(inspect: &Value) -> String {
+fn last_check(inspect: &Value) -> Option<String> {
     inspect["State"]["Health"]["Log"]
         .as_array()
         .and_then(|log| log.last())
         .and_then(|check| check["Output"].as_str())
-        .map_or_else(|| "nothing".to_owned(), |text| text.trim_end().to_owned())
+        .map(|text| text.trim_end().to_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Images.
 
+use sentence::sentence;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -81,7 +82,7 @@ impl Engine {
 }
 
 pub(crate) fn image_reference(reference: &str) -> Result<&str> {
-    checked("image reference", reference, "/:@+")
+    checked(sentence!("image reference"), reference, "/:@+")
 }
 
 /// The engine's filter form: `{"label":["a=b","c=d"]}`.

@@ -1,5 +1,6 @@
 //! Connecting a container to networks beyond its first.
 
+use sentence::sentence;
 use serde_json::{Value, json};
 
 use crate::carry_over::CarriedOver;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 impl Engine {
     /// Connects a container to a network; one that is connected already is fine.
     pub async fn connect_network(&self, network: &str, container: &str, endpoint: &Value) -> Result<()> {
-        let network_name = checked("network name", network, "")?;
+        let network_name = checked(sentence!("network name"), network, "")?;
         let outcome = self
             .post(&format!("/networks/{network_name}/connect"))
             .json(&json!({ "Container": container, "EndpointConfig": endpoint }))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, Response, StatusCode};
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::error::{Error, Request, Result};
@@ -93,7 +94,7 @@ impl Context {
         } else if error.is_connect() {
             Error::Unreachable { request, reason }
         } else if self.mutates {
-            Error::OutcomeUnknown { request, reason }
+            Error::OutcomeUnknown { request, reason: Sentence::verbatim(reason) }
         } else if error.is_timeout() {
             Error::TimedOut { request, after: self.deadline }
         } else {
@@ -145,13 +146,15 @@ impl Answer {
         let status = self.response.status().as_u16();
         // The status already decides; a message that cannot be read must not hide it.
         let message = match self.body(MESSAGE_LIMIT).await {
-            Ok(body) => engine_message(&body),
-            Err(error) => format!("(its message could not be read: {error})"),
+            Ok(body) => Sentence::verbatim(engine_message(&body)),
+            Err(error) => sentence!("(its message could not be read: {error})", error = error.sentence()),
         };
         let Context { request, mutates, .. } = self.context;
         match status {
             // A proxy in between gave up on the engine, which may have done it.
-            502 | 504 if mutates => Error::OutcomeUnknown { request, reason: format!("status {status}: {message}") },
+            502 | 504 if mutates => {
+                Error::OutcomeUnknown { request, reason: sentence!("status {status}: {message}", status, message) }
+            }
             404 => Error::NotFound { request, message },
             409 => Error::Conflict { request, message },
             500.. => Error::EngineFailed { request, status, message },

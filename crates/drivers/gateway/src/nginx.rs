@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::redirect;
+use sentence::{Sentence, sentence};
 use tempfile::NamedTempFile;
 use tokio::fs::{self, File};
 
@@ -124,14 +125,14 @@ impl Nginx {
         let path = self.page_file();
         match fs::metadata(&path).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::file("look at", &path)(error)),
+            Err(error) => return Err(Error::file(sentence!("cannot look at {path}", path))(error)),
             Ok(found) if found.len() > MAX_PAGE_BYTES => return Ok(Some(String::new())),
             Ok(_) => {}
         }
         match fs::read_to_string(&path).await {
             Ok(html) => Ok(Some(Page::owner_of(&html).unwrap_or_default().to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file("read", &path)(error)),
+            Err(error) => Err(Error::file(sentence!("cannot read {path}", path))(error)),
         }
     }
 
@@ -191,9 +192,9 @@ impl Nginx {
         let unreachable = |error: reqwest::Error| Error::Unreachable {
             url: self.url.clone(),
             reason: if error.is_timeout() {
-                format!("no answer within {} s", ANSWER_TIME.as_secs())
+                sentence!("no answer within {seconds} s", seconds = ANSWER_TIME.as_secs())
             } else {
-                innermost(&error.without_url())
+                Sentence::verbatim(innermost(&error.without_url()))
             },
         };
         // A fresh connection each time: what a kept one answers may be older than the switch.
@@ -214,7 +215,7 @@ impl Nginx {
             Ok(found) if found.trim_end() == wanted.trim_end() => Ok(()),
             Ok(_) => Err(Error::NoSnippet { path }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NoSnippet { path }),
-            Err(error) => Err(Error::file("read", &path)(error)),
+            Err(error) => Err(Error::file(sentence!("cannot read {path}", path))(error)),
         }
     }
 
@@ -238,20 +239,25 @@ impl Nginx {
             Ok(file)
         });
         let written = written.await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
-        written.map_err(Error::file("write", &path))
+        written.map_err(Error::file(sentence!("cannot write {path}", path)))
     }
 
     /// Whole or not at all.
     fn put_in_place(&self, extension: &str, part: NamedTempFile) -> Result<()> {
         let path = self.file(extension);
-        part.persist(&path).map(drop).map_err(|error| Error::file("put in place", &path)(error.error))
+        part.persist(&path)
+            .map(drop)
+            .map_err(|error| Error::file(sentence!("cannot put {path} in place", path))(error.error))
     }
 
     /// What workers left that died before they showed their page.
     async fn remove_parts(&self) -> Result<()> {
         let directory = &self.directory;
-        let mut entries = fs::read_dir(directory).await.map_err(Error::file("list", directory))?;
-        while let Some(entry) = entries.next_entry().await.map_err(Error::file("list", directory))? {
+        let mut entries =
+            fs::read_dir(directory).await.map_err(Error::file(sentence!("cannot list {path}", path = directory)))?;
+        while let Some(entry) =
+            entries.next_entry().await.map_err(Error::file(sentence!("cannot list {path}", path = directory)))?
+        {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let is_part =
@@ -265,15 +271,18 @@ impl Nginx {
 
     async fn sync_directory(&self) -> Result<()> {
         let directory = &self.directory;
-        let opened = File::open(directory).await.map_err(Error::file("open", directory))?;
-        opened.sync_all().await.map_err(Error::file("write", directory))
+        let opened =
+            File::open(directory).await.map_err(Error::file(sentence!("cannot open {path}", path = directory)))?;
+        opened.sync_all().await.map_err(Error::file(sentence!("cannot write {path}", path = directory)))
     }
 }
 
 /// Whether or not it is there.
 async fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(sentence!("cannot remove {path}", path))(error))
+        }
         _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Compares a copy with its origin without moving the rows.
 
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ impl Session {
     /// # Errors
     /// Those of asking; [`Error::Protocol`] where a row could not be hashed.
     pub async fn checksum(&mut self, from: &str, columns: &[&str]) -> Result<Checksum> {
-        let doing = "computing a checksum";
+        let doing = &sentence!("computing a checksum");
         // No row outgrows max_allowed_packet, which would make its hash NULL, and NULL differs from every
         // value. BINARY keeps the exact bytes.
         let values: Vec<String> = columns
@@ -48,13 +49,13 @@ impl Session {
         let rows = self.texts_within(doing, &sql, &[], limit).await?;
         let row = rows.into_iter().next().unwrap_or_default();
         let [Some(count), Some(sum)] = &row[..] else {
-            return Err(Error::protocol(doing, "it has no such columns"));
+            return Err(Error::protocol(doing, sentence!("it has no such columns")));
         };
         if sum.starts_with('-') {
-            return Err(Error::protocol(doing, "a row could not be hashed"));
+            return Err(Error::protocol(doing, sentence!("a row could not be hashed")));
         }
         Ok(Checksum {
-            rows: count.parse().map_err(|_| Error::protocol(doing, "it is not a number"))?,
+            rows: count.parse().map_err(|_| Error::protocol(doing, sentence!("it is not a number")))?,
             sum: sum.clone(),
         })
     }

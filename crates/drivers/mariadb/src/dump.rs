@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -90,13 +91,13 @@ pub async fn dump(target: &Target, dest: &Path, limits: DumpLimits, read: &Arc<A
         .take()
         .ok_or_else(|| pipe_missing(dest))?
         .into_owned_fd()
-        .map_err(|source| Error::io("read the dump for", dest, source))?;
+        .map_err(|source| Error::io(sentence!("cannot read the dump for {path}", path = shown(dest)), source))?;
     let owned_dest = dest.to_owned();
     let counter = Arc::clone(read);
     let writing = tokio::task::spawn_blocking(move || compress(stdout, &owned_dest, limits.max_bytes, &counter));
     let compressed = finish(&tool, child, writing, limits.timeout, access).await?;
     if !compressed.scan.is_complete() {
-        return Err(unusable(dest, "it is cut short"));
+        return Err(unusable(dest, sentence!("it is cut short")));
     }
     let dest = dest.to_owned();
     tokio::task::spawn_blocking(move || compressed.keep(&dest, started.elapsed()))
@@ -132,7 +133,7 @@ pub async fn restore(target: &Target, path: &Path, expected_sha256: &str, timeou
         .take()
         .ok_or_else(|| pipe_missing(path))?
         .into_owned_fd()
-        .map_err(|source| Error::io("write the dump from", path, source))?;
+        .map_err(|source| Error::io(sentence!("cannot write the dump from {path}", path = shown(path)), source))?;
     let owned_path = path.to_owned();
     let expected = expected_sha256.to_owned();
     // Hashed again on the way: the file could have been exchanged after it was verified.
@@ -161,11 +162,11 @@ async fn finish<T>(
     };
     let Ok((piped, said, status)) = tokio::time::timeout(timeout, work).await else {
         // Dropping the child kills it, which ends the thread.
-        return Err(Error::Timeout { doing: format!("running {}", tool.name), limit: timeout });
+        return Err(Error::Timeout { doing: sentence!("running {tool}", tool = tool.name), limit: timeout });
     };
     let status = status.map_err(|source| Error::Tool {
         tool: tool.name,
-        status: "it could not be waited for".to_owned(),
+        status: sentence!("it could not be waited for"),
         stderr: source.to_string(),
     })?;
     let piped = piped.map_err(|error| panicked(&error))?;
@@ -185,7 +186,7 @@ struct Compressed {
 
 impl Compressed {
     fn keep(self, dest: &Path, duration: Duration) -> Result<DumpReport> {
-        let fail = |source| Error::io("write", dest, source);
+        let fail = |source| Error::io(sentence!("cannot write {path}", path = shown(dest)), source);
         self.file.as_file().sync_all().map_err(fail)?;
         self.file.persist(dest).map_err(|error| fail(error.error))?;
         File::open(folder(dest)).and_then(|folder| folder.sync_all()).map_err(fail)?;
@@ -200,7 +201,7 @@ impl Compressed {
 }
 
 fn compress(from: OwnedFd, dest: &Path, max_bytes: u64, counter: &AtomicU64) -> Result<Compressed> {
-    let fail = |source| Error::io("write", dest, source);
+    let fail = |source| Error::io(sentence!("cannot write {path}", path = shown(dest)), source);
     let file = NamedTempFile::with_prefix_in(".backout-dump-", folder(dest)).map_err(fail)?;
     let counted = Hashed::new(BufWriter::new(file.as_file()));
     let mut encoder = zstd::Encoder::new(counted, 3).map_err(fail)?;
@@ -217,7 +218,7 @@ fn compress(from: OwnedFd, dest: &Path, max_bytes: u64, counter: &AtomicU64) -> 
         counter.store(scan.bytes, Ordering::Relaxed);
         encoder.write_all(&chunk[..read]).map_err(fail)?;
         if encoder.get_ref().bytes > max_bytes {
-            return Err(unusable(dest, &format!("it is larger than {max_bytes} bytes")));
+            return Err(unusable(dest, sentence!("it is larger than {limit} bytes", limit = max_bytes)));
         }
     }
     let mut written = encoder.finish().map_err(fail)?;
@@ -228,28 +229,33 @@ fn compress(from: OwnedFd, dest: &Path, max_bytes: u64, counter: &AtomicU64) -> 
 
 /// Decompresses a dump into `to`, and says whether it is what it should be.
 fn read_dump(path: &Path, expected_sha256: &str, mut to: impl Write) -> Result<Verified> {
-    let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
-    let mut decoder = zstd::Decoder::new(Hashed::new(file)).map_err(|source| Error::io("read", path, source))?;
+    let fail = |source| Error::io(sentence!("cannot read {path}", path = shown(path)), source);
+    let file = File::open(path).map_err(fail)?;
+    let mut decoder = zstd::Decoder::new(Hashed::new(file)).map_err(fail)?;
     let mut scan = Scan::default();
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = read_some(&mut decoder, &mut chunk)
-            .map_err(|error| unusable(path, &format!("it does not decompress: {error}")))?;
+            .map_err(|error| unusable(path, sentence!("it does not decompress: {error}", error = error.to_string())))?;
         if read == 0 {
             break;
         }
         scan.feed(&chunk[..read]);
-        to.write_all(&chunk[..read]).map_err(|source| Error::io("pass on", path, source))?;
+        to.write_all(&chunk[..read])
+            .map_err(|source| Error::io(sentence!("cannot pass on {path}", path = shown(path)), source))?;
     }
     let mut rest = decoder.finish();
     // Bytes behind the last frame belong to the file's hash as well.
-    io::copy(&mut rest, &mut io::sink()).map_err(|source| Error::io("read", path, source))?;
+    io::copy(&mut rest, &mut io::sink()).map_err(fail)?;
     let (sha256, _) = rest.into_inner().result();
     if !sha256.eq_ignore_ascii_case(expected_sha256) {
-        return Err(unusable(path, &format!("its SHA-256 is {sha256}, recorded was {expected_sha256}")));
+        return Err(unusable(
+            path,
+            sentence!("its SHA-256 is {sha256}, recorded was {expected}", sha256, expected = expected_sha256),
+        ));
     }
     if !scan.is_complete() {
-        return Err(unusable(path, "it is cut short"));
+        return Err(unusable(path, sentence!("it is cut short")));
     }
     Ok(Verified { bytes_raw: scan.bytes, tables: scan.tables })
 }
@@ -353,14 +359,18 @@ fn folder(path: &Path) -> PathBuf {
     }
 }
 
-fn unusable(path: &Path, reason: &str) -> Error {
-    Error::DumpUnusable { path: path.to_owned(), reason: reason.to_owned() }
+fn unusable(path: &Path, reason: Sentence) -> Error {
+    Error::DumpUnusable { path: path.to_owned(), reason }
 }
 
 fn pipe_missing(path: &Path) -> Error {
-    Error::io("open a pipe for", path, io::ErrorKind::BrokenPipe.into())
+    Error::io(sentence!("cannot open a pipe for {path}", path = shown(path)), io::ErrorKind::BrokenPipe.into())
 }
 
 fn panicked(error: &tokio::task::JoinError) -> Error {
-    Error::io("finish the work on", Path::new("a dump"), io::Error::other(error.to_string()))
+    Error::io(sentence!("cannot finish the work on a dump"), io::Error::other(error.to_string()))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -151,7 +152,7 @@ const QUERIES: &[&str] = &[
 pub async fn fingerprint(session: &mut Session, database: &str) -> Result<Fingerprint> {
     let own = format!("{}.", quote_identifier(database));
     let limit = session.statement_limit();
-    let rows = session.batch("taking a fingerprint", &questions(database), limit).await?;
+    let rows = session.batch(&sentence!("taking a fingerprint"), &questions(database), limit).await?;
     let mut objects = BTreeMap::new();
     let mut tables = HashSet::new();
     for row in rows {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures::TryStreamExt;
+use sentence::sentence;
 use serde_json::{Map, Value};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column, Row, TypeInfo};
@@ -19,12 +20,12 @@ impl Session {
     /// # Errors
     /// [`Error::TooManyRows`] above 10 000 rows, and those of [`Session::execute`].
     pub async fn query_json(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Map<String, Value>>> {
-        let doing = "asking with parameters";
+        let doing = &sentence!("asking with parameters");
         let limit = self.statement_limit();
         let mut connection = self.take(doing)?;
         let outcome = tokio::time::timeout(limit, collect(&mut connection, sql, parameters)).await;
         self.settle(connection, outcome, doing, limit)?
-            .ok_or_else(|| Error::TooManyRows { doing: doing.to_owned(), limit: MAX_ROWS })
+            .ok_or_else(|| Error::TooManyRows { doing: doing.clone(), limit: MAX_ROWS })
     }
 }
 

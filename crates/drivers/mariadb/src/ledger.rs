@@ -1,7 +1,6 @@
 //! The list of applied migrations that the target keeps for its application.
 
-use std::fmt;
-
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -34,13 +33,14 @@ pub enum LedgerForm {
     },
 }
 
-impl fmt::Display for LedgerForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl LedgerForm {
+    /// What it looks like, for a person.
+    pub fn sentence(&self) -> Sentence {
         match self {
-            Self::Missing => f.write_str("a missing table"),
-            Self::Versions { .. } => f.write_str("a list of versions"),
-            Self::GolangMigrate => f.write_str("golang-migrate (version, dirty)"),
-            Self::Other { columns } => write!(f, "another tool ({})", columns.join(", ")),
+            Self::Missing => sentence!("a missing table"),
+            Self::Versions { .. } => sentence!("a list of versions"),
+            Self::GolangMigrate => Sentence::verbatim("golang-migrate (version, dirty)"),
+            Self::Other { columns } => sentence!("another tool ({columns})", columns = columns.join(", ")),
         }
     }
 }
@@ -110,7 +110,7 @@ impl Ledger {
         };
         let order = if has_times { "applied_at, version" } else { "version" };
         let sql = format!("SELECT version FROM {} ORDER BY {order}", self.table().quoted());
-        let rows = session.texts("reading the ledger", &sql, &[]).await?;
+        let rows = session.texts(&sentence!("reading the ledger"), &sql, &[]).await?;
         Ok(AppliedVersions {
             versions: rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
             in_applied_order: has_times,
@@ -123,7 +123,7 @@ impl Ledger {
     /// Those of asking.
     pub async fn contains(&self, session: &mut Session, version: &str) -> Result<bool> {
         let sql = format!("SELECT CAST(EXISTS (SELECT 1 FROM {} WHERE version = ?) AS CHAR)", self.table().quoted());
-        session.truth("reading the ledger", &sql, &[version]).await
+        session.truth(&sentence!("reading the ledger"), &sql, &[version]).await
     }
 
     /// Adds a version, within the session's transaction where there is one. Looking at the form
@@ -134,7 +134,7 @@ impl Ledger {
     pub async fn insert(&self, session: &mut Session, version: &str) -> Result<()> {
         self.writable(session).await?;
         let sql = format!("INSERT INTO {} (version) VALUES (?)", self.table().quoted());
-        session.texts("writing the ledger", &sql, &[version]).await.map(drop)
+        session.texts(&sentence!("writing the ledger"), &sql, &[version]).await.map(drop)
     }
 
     /// Removes a version and makes sure that it is gone. False where it was not there: a down

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sentence::sentence;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -25,9 +26,9 @@ pub(crate) fn server_name(name: &str) -> String {
 
 /// Which connection holds the lock.
 pub(crate) async fn holder(session: &mut Session, server_name: &str) -> Result<Option<u64>> {
-    let doing = "asking for a lock's holder";
+    let doing = &sentence!("asking for a lock's holder");
     let holder = session.text(doing, "SELECT CAST(IS_USED_LOCK(?) AS CHAR)", &[server_name]).await?;
-    holder.map(|id| id.parse().map_err(|_| Error::protocol(doing, "it is not a number"))).transpose()
+    holder.map(|id| id.parse().map_err(|_| Error::protocol(doing, sentence!("it is not a number")))).transpose()
 }
 
 impl Session {
@@ -37,7 +38,7 @@ impl Session {
     /// # Errors
     /// [`Error::LockHeld`] where another connection kept it.
     pub async fn lock(&mut self, name: &str, wait: Duration) -> Result<()> {
-        let doing = "taking a lock";
+        let doing = &sentence!("taking a lock");
         let name = server_name(name);
         // A negative number would make the server answer NULL, with the lock held by nobody.
         let seconds = wait.as_millis().div_ceil(1000);
@@ -67,7 +68,8 @@ impl Session {
     /// [`Error::LockNotOurs`] where this connection did not hold it.
     pub async fn unlock(&mut self, name: &str) -> Result<()> {
         let name = server_name(name);
-        let released = self.truth("releasing a lock", "SELECT CAST(RELEASE_LOCK(?) AS CHAR)", &[&name]).await?;
+        let released =
+            self.truth(&sentence!("releasing a lock"), "SELECT CAST(RELEASE_LOCK(?) AS CHAR)", &[&name]).await?;
         if released {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! What is in a database, asked from `information_schema`. These are the probes by which an
 //! interrupted statement is found done or not done.
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -83,7 +84,7 @@ impl Session {
     /// # Errors
     /// Those of asking.
     pub async fn columns(&mut self, table: ObjectRef<'_>) -> Result<Vec<Column>> {
-        let doing = "asking for columns";
+        let doing = &sentence!("asking for columns");
         let rows = self
             .texts(
                 doing,
@@ -102,7 +103,7 @@ impl Session {
                     name: next().unwrap_or_default(),
                     position: next()
                         .and_then(|text| text.parse().ok())
-                        .ok_or_else(|| Error::protocol(doing, "a position is not a number"))?,
+                        .ok_or_else(|| Error::protocol(doing, sentence!("a position is not a number")))?,
                     column_type: next().unwrap_or_default(),
                     nullable: next().as_deref() == Some("YES"),
                     default: next(),
@@ -218,7 +219,7 @@ impl Session {
     /// Those of asking.
     pub async fn primary_key(&mut self, table: ObjectRef<'_>) -> Result<Vec<String>> {
         self.names(
-            "asking for a primary key",
+            &sentence!("asking for a primary key"),
             "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? \
              AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX",
             &[table.database, table.name],
@@ -231,7 +232,7 @@ impl Session {
     /// # Errors
     /// Those of asking.
     pub async fn triggers(&mut self, table: ObjectRef<'_>) -> Result<Vec<Trigger>> {
-        let doing = "asking for triggers";
+        let doing = &sentence!("asking for triggers");
         let names = self
             .names(
                 doing,
@@ -246,7 +247,11 @@ impl Session {
             let trigger = ObjectRef::new(table.database, &name);
             let shown = self.show(&format!("SHOW CREATE TRIGGER {}", trigger.quoted())).await?;
             let cell = |at: usize| {
-                shown.get(at).cloned().flatten().ok_or_else(|| Error::protocol(doing, "a definition is not visible"))
+                shown
+                    .get(at)
+                    .cloned()
+                    .flatten()
+                    .ok_or_else(|| Error::protocol(doing, sentence!("a definition is not visible")))
             };
             triggers.push(Trigger { sql_mode: cell(1)?, create: cell(2)?, name });
         }
@@ -286,12 +291,12 @@ impl Session {
             .into_iter()
             .nth(1)
             .flatten()
-            .ok_or_else(|| Error::protocol("asking for a definition", "it is not visible"))
+            .ok_or_else(|| Error::protocol(&sentence!("asking for a definition"), sentence!("it is not visible")))
     }
 
     async fn exists(&mut self, from_where: &str, parameters: &[&str]) -> Result<bool> {
         let sql = format!("SELECT CAST(EXISTS (SELECT 1 FROM information_schema.{from_where}) AS CHAR)");
-        self.truth("asking for an object", &sql, parameters).await
+        self.truth(&sentence!("asking for an object"), &sql, parameters).await
     }
 
     async fn keys(&mut self, condition: &str, table: ObjectRef<'_>) -> Result<Vec<ForeignKey>> {
@@ -299,7 +304,7 @@ impl Session {
             "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME \
              FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE {condition} ORDER BY 1, 2, 3"
         );
-        let rows = self.texts("asking for foreign keys", &sql, &[table.database, table.name]).await?;
+        let rows = self.texts(&sentence!("asking for foreign keys"), &sql, &[table.database, table.name]).await?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -310,7 +315,7 @@ impl Session {
             .collect())
     }
 
-    async fn names(&mut self, doing: &str, sql: &str, parameters: &[&str]) -> Result<Vec<String>> {
+    async fn names(&mut self, doing: &Sentence, sql: &str, parameters: &[&str]) -> Result<Vec<String>> {
         let rows = self.texts(doing, sql, parameters).await?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }

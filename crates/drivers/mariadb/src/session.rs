@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column, Connection, Either, Executor, Row};
@@ -86,11 +87,11 @@ impl Session {
             "SET SESSION sql_mode = @@GLOBAL.sql_mode, lock_wait_timeout = {lock_wait}, \
              innodb_lock_wait_timeout = {lock_wait}, wait_timeout = {idle}"
         );
-        let doing = "preparing a session";
+        let doing = &sentence!("preparing a session");
         let sql = format!("{settings}; SELECT CAST(CONNECTION_ID() AS CHAR)");
         let answer = session.batch(doing, &sql, QUESTION_LIMIT).await?;
         let id = answer.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
-        session.connection_id = id.ok_or_else(|| Error::protocol(doing, "its id is not a number"))?;
+        session.connection_id = id.ok_or_else(|| Error::protocol(doing, sentence!("its id is not a number")))?;
         Ok(session)
     }
 
@@ -106,7 +107,7 @@ impl Session {
     /// [`Error::ConnectionLost`] where its outcome is not known.
     pub async fn execute(&mut self, sql: &str) -> Result<Executed> {
         let limit = self.statement_limit;
-        self.run(sql, "running a statement", limit).await
+        self.run(sql, &sentence!("running a statement"), limit).await
     }
 
     /// Begins a transaction.
@@ -114,7 +115,7 @@ impl Session {
     /// # Errors
     /// Those of [`Session::execute`].
     pub async fn begin(&mut self) -> Result<()> {
-        self.run("START TRANSACTION", "beginning a transaction", QUESTION_LIMIT).await.map(drop)
+        self.run("START TRANSACTION", &sentence!("beginning a transaction"), QUESTION_LIMIT).await.map(drop)
     }
 
     /// Commits. Where the connection is lost meanwhile, it is not known whether it took effect.
@@ -123,7 +124,7 @@ impl Session {
     /// Those of [`Session::execute`].
     pub async fn commit(&mut self) -> Result<()> {
         let limit = self.statement_limit;
-        self.run("COMMIT", "committing", limit).await.map(drop)
+        self.run("COMMIT", &sentence!("committing"), limit).await.map(drop)
     }
 
     /// Rolls back.
@@ -132,7 +133,7 @@ impl Session {
     /// Those of [`Session::execute`].
     pub async fn rollback(&mut self) -> Result<()> {
         let limit = self.statement_limit;
-        self.run("ROLLBACK", "rolling back", limit).await.map(drop)
+        self.run("ROLLBACK", &sentence!("rolling back"), limit).await.map(drop)
     }
 
     /// Says goodbye to the server, so that locks are free when this returns and not a moment later.
@@ -145,10 +146,10 @@ impl Session {
 
     /// The connection, taken out for as long as it works: cancelling the call drops it, so that no
     /// later call meets half an answer.
-    pub(crate) fn take(&mut self, doing: &str) -> Result<MySqlConnection> {
+    pub(crate) fn take(&mut self, doing: &Sentence) -> Result<MySqlConnection> {
         self.connection.take().ok_or_else(|| Error::ConnectionLost {
-            doing: doing.to_owned(),
-            reason: "it was closed after an earlier failure".to_owned(),
+            doing: doing.clone(),
+            reason: sentence!("it was closed after an earlier failure"),
         })
     }
 
@@ -157,7 +158,7 @@ impl Session {
         &mut self,
         connection: MySqlConnection,
         outcome: Result<sqlx::Result<T>, Elapsed>,
-        doing: &str,
+        doing: &Sentence,
         limit: Duration,
     ) -> Result<T> {
         match outcome {
@@ -172,11 +173,11 @@ impl Session {
                 }
                 Err(error)
             }
-            Err(_) => Err(Error::Timeout { doing: doing.to_owned(), limit }),
+            Err(_) => Err(Error::Timeout { doing: doing.clone(), limit }),
         }
     }
 
-    async fn run(&mut self, sql: &str, doing: &str, limit: Duration) -> Result<Executed> {
+    async fn run(&mut self, sql: &str, doing: &Sentence, limit: Duration) -> Result<Executed> {
         let mut connection = self.take(doing)?;
         let outcome = tokio::time::timeout(limit, collect(&mut connection, sql)).await;
         self.settle(connection, outcome, doing, limit)
@@ -185,7 +186,7 @@ impl Session {
     /// Rows of a query whose columns are all text; `doing` names the question in errors.
     pub(crate) async fn texts(
         &mut self,
-        doing: &str,
+        doing: &Sentence,
         sql: &str,
         parameters: &[&str],
     ) -> Result<Vec<Vec<Option<String>>>> {
@@ -195,7 +196,7 @@ impl Session {
     /// As [`Session::texts`], for questions that may take longer.
     pub(crate) async fn texts_within(
         &mut self,
-        doing: &str,
+        doing: &Sentence,
         sql: &str,
         parameters: &[&str],
         limit: Duration,
@@ -211,7 +212,12 @@ impl Session {
     }
 
     /// Rows of several queries in one request, all of whose columns are text.
-    pub(crate) async fn batch(&mut self, doing: &str, sql: &str, limit: Duration) -> Result<Vec<Vec<Option<String>>>> {
+    pub(crate) async fn batch(
+        &mut self,
+        doing: &Sentence,
+        sql: &str,
+        limit: Duration,
+    ) -> Result<Vec<Vec<Option<String>>>> {
         let mut connection = self.take(doing)?;
         let asked = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())));
         let outcome = tokio::time::timeout(limit, asked).await;
@@ -220,13 +226,13 @@ impl Session {
     }
 
     /// The first column of the first row.
-    pub(crate) async fn text(&mut self, doing: &str, sql: &str, parameters: &[&str]) -> Result<Option<String>> {
+    pub(crate) async fn text(&mut self, doing: &Sentence, sql: &str, parameters: &[&str]) -> Result<Option<String>> {
         let rows = self.texts(doing, sql, parameters).await?;
         Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).flatten())
     }
 
     /// Whether the server answers with `1`.
-    pub(crate) async fn truth(&mut self, doing: &str, sql: &str, parameters: &[&str]) -> Result<bool> {
+    pub(crate) async fn truth(&mut self, doing: &Sentence, sql: &str, parameters: &[&str]) -> Result<bool> {
         Ok(self.text(doing, sql, parameters).await?.as_deref() == Some("1"))
     }
 

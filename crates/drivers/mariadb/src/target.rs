@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sentence::{Sentence, sentence};
 use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use tokio::time::Instant;
@@ -83,14 +84,14 @@ impl Target {
     /// [`Error::InvalidUrl`]; it does not repeat the string.
     #[expect(clippy::needless_pass_by_value, reason = "the caller hands the secret over and shall not keep it")]
     pub fn new(url: SecretString) -> Result<Self> {
-        let invalid = |reason: &str| Error::InvalidUrl { reason: reason.to_owned() };
-        let url = Url::parse(url.expose_secret()).map_err(|error| invalid(&error.to_string()))?;
+        let invalid = |reason| Error::InvalidUrl { reason };
+        let url = Url::parse(url.expose_secret()).map_err(|error| invalid(Sentence::verbatim(error.to_string())))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
-            return Err(invalid("the scheme is neither mysql nor mariadb"));
+            return Err(invalid(sentence!("the scheme is neither mysql nor mariadb")));
         }
         // The library's errors are not repeated: they quote parts of the string.
         let options = MySqlConnectOptions::from_url(&url)
-            .map_err(|_| invalid("a part of it is not understood"))?
+            .map_err(|_| invalid(sentence!("a part of it is not understood")))?
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(Some("+00:00".to_owned()))
@@ -98,13 +99,13 @@ impl Target {
             .disable_statement_logging();
         let database = options.get_database().unwrap_or_default().to_owned();
         if database.is_empty() {
-            return Err(invalid("it names no database"));
+            return Err(invalid(sentence!("it names no database")));
         }
         let parameter = |names: [&str; 2]| {
             url.query_pairs().find(|(key, _)| names.contains(&key.as_ref())).map(|(_, value)| value.into_owned())
         };
         let mode = match parameter(["ssl-mode", "sslmode"]) {
-            Some(mode) => MySqlSslMode::from_str(&mode).map_err(|_| invalid("ssl-mode is not known"))?,
+            Some(mode) => MySqlSslMode::from_str(&mode).map_err(|_| invalid(sentence!("ssl-mode is not known")))?,
             None => MySqlSslMode::Preferred,
         };
         let access = Access {
@@ -135,20 +136,22 @@ impl Target {
     /// [`Error::Unreachable`] or [`Error::Timeout`] where no connection comes about within 5 s,
     /// [`Error::Server`] where the server refuses it.
     pub async fn connect(&self, options: &SessionOptions) -> Result<Session> {
-        let doing = "connecting";
         let opened = tokio::time::timeout(CONNECT_LIMIT, self.options.connect()).await;
         let connection = match opened {
             Err(_) => {
                 return Err(Error::Unreachable {
                     address: self.address(),
-                    reason: format!("no answer within {} s", CONNECT_LIMIT.as_secs()),
+                    reason: sentence!("no answer within {seconds} s", seconds = CONNECT_LIMIT.as_secs()),
                 });
             }
             Ok(Err(sqlx::Error::Io(error))) => {
-                return Err(Error::Unreachable { address: self.address(), reason: error.to_string() });
+                return Err(Error::Unreachable {
+                    address: self.address(),
+                    reason: Sentence::verbatim(error.to_string()),
+                });
             }
             Ok(Err(error)) => {
-                return Err(Error::from_sqlx(&error, doing, |text| self.access.redact(text)));
+                return Err(Error::from_sqlx(&error, &sentence!("connecting"), |text| self.access.redact(text)));
             }
             Ok(Ok(connection)) => connection,
         };
@@ -200,10 +203,9 @@ impl Target {
     /// Those of connecting and asking.
     pub async fn server_version(&self) -> Result<String> {
         let mut session = self.connect(&SessionOptions::default()).await?;
-        session
-            .text("asking for the version", "SELECT VERSION()", &[])
-            .await?
-            .ok_or_else(|| Error::protocol("asking for the version", "it is NULL"))
+        let doing = &sentence!("asking for the server's version");
+        let version = session.text(doing, "SELECT VERSION()", &[]).await?;
+        version.ok_or_else(|| Error::protocol(doing, sentence!("it is NULL")))
     }
 
     /// Whether the user may create a database of this name. Privileges that come only through a
@@ -223,7 +225,7 @@ impl Target {
              WHERE GRANTEE = {GRANTEE} AND PRIVILEGE_TYPE = 'CREATE' \
              AND ? LIKE TABLE_SCHEMA) AS CHAR)"
         );
-        session.truth("asking for privileges", &sql, &[name]).await
+        session.truth(&sentence!("asking for privileges"), &sql, &[name]).await
     }
 }
 
@@ -252,5 +254,5 @@ fn decoded_password(url: &Url) -> Result<SecretString> {
     }
     String::from_utf8(bytes)
         .map(SecretString::from)
-        .map_err(|_| Error::InvalidUrl { reason: "the password is not UTF-8".to_owned() })
+        .map_err(|_| Error::InvalidUrl { reason: sentence!("the password is not UTF-8") })
 }

@@ -1,10 +1,10 @@
 //! Runs MariaDB's command line tools without showing them the password on the command line.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 
 use secrecy::ExposeSecret;
+use sentence::{Sentence, sentence};
 use sqlx::mysql::MySqlSslMode;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -39,7 +39,7 @@ impl Tool {
     pub(crate) fn spawn(&mut self) -> Result<tokio::process::Child> {
         self.command.spawn().map_err(|source| Error::Tool {
             tool: self.name,
-            status: "it did not start".to_owned(),
+            status: sentence!("it did not start"),
             stderr: source.to_string(),
         })
     }
@@ -48,7 +48,11 @@ impl Tool {
     pub(crate) fn failed(&self, status: std::process::ExitStatus, stderr: &[u8], access: &Access) -> Error {
         let text = String::from_utf8_lossy(stderr);
         let text = text.replace(&*self.options.path().to_string_lossy(), "option file");
-        Error::Tool { tool: self.name, status: status.to_string(), stderr: access.redact(text.trim().to_owned()) }
+        Error::Tool {
+            tool: self.name,
+            status: Sentence::verbatim(status.to_string()),
+            stderr: access.redact(text.trim().to_owned()),
+        }
     }
 }
 
@@ -75,7 +79,7 @@ fn option_file(access: &Access) -> Result<NamedTempFile> {
         file.flush()?;
         Ok(file)
     };
-    write().map_err(|source| Error::io("write", Path::new("an option file"), source))
+    write().map_err(|source| Error::io(sentence!("cannot write an option file"), source))
 }
 
 fn options(access: &Access) -> String {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use mongodb::bson::{DateTime, Document};
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -48,11 +49,11 @@ impl Target {
         let file = path.to_owned();
         let writer = tokio::task::spawn_blocking(move || write_file(&file, receiver));
         let filled = self.fill(Sink::new(sender, read)).await;
-        let written = writer.await.map_err(|error| Error::protocol("writing an archive", error.to_string()))?;
+        let written = writer.await.map_err(|error| Error::unreadable(&writing(), &error))?;
         // A writer that failed is why filling stopped, so its error comes first.
         let written = written.map_err(|source| file_error(path, source))?;
         let collections = filled?;
-        let (sha256, bytes) = written.ok_or_else(|| Error::protocol("writing an archive", "it was not finished"))?;
+        let (sha256, bytes) = written.ok_or_else(|| Error::protocol(&writing(), sentence!("it was not finished")))?;
         Ok(Archive { path: path.to_owned(), sha256, bytes, collections })
     }
 
@@ -73,7 +74,7 @@ impl Target {
             sink.line(&Line::Collection(header)).await?;
             let mut documents = 0;
             if !is_view {
-                let what = format!("reading {name}");
+                let what = sentence!("reading {collection}", collection = &name);
                 let mut pages = Pages::find(self, &what, &name, Document::new(), None).await?;
                 while let Some(page) = pages.next().await? {
                     for document in page {
@@ -129,8 +130,7 @@ impl<'a> Sink<'a> {
     }
 
     async fn line(&mut self, line: &Line) -> Result<()> {
-        serde_json::to_writer(&mut self.chunk, line)
-            .map_err(|error| Error::protocol("writing an archive", error.to_string()))?;
+        serde_json::to_writer(&mut self.chunk, line).map_err(|error| Error::unreadable(&writing(), &error))?;
         self.chunk.push(b'\n');
         if self.chunk.len() >= CHUNK_BYTES {
             let chunk = std::mem::take(&mut self.chunk);
@@ -147,8 +147,12 @@ impl<'a> Sink<'a> {
     }
 
     async fn send(&self, message: Message) -> Result<()> {
-        self.sender.send(message).await.map_err(|_| Error::protocol("writing an archive", "the writer has stopped"))
+        self.sender.send(message).await.map_err(|_| Error::protocol(&writing(), sentence!("the writer has stopped")))
     }
+}
+
+fn writing() -> Sentence {
+    sentence!("writing an archive")
 }
 
 /// Writes chunks until told to finish. A sender that goes away before that leaves no file.

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -104,15 +105,19 @@ pub async fn verify(path: &Path, sha256: &str) -> Result<BTreeMap<String, u64>> 
     let file = path.to_owned();
     let (found, collections) = tokio::task::spawn_blocking(move || read_lines(&file, |_| true))
         .await
-        .map_err(|error| Error::protocol("reading an archive", error.to_string()))??;
-    if found == sha256 { Ok(collections) } else { Err(archive_error(path, "its SHA-256 is not the one recorded")) }
+        .map_err(|error| Error::unreadable(&sentence!("reading an archive"), &error))??;
+    if found == sha256 {
+        Ok(collections)
+    } else {
+        Err(archive_error(path, sentence!("its SHA-256 is not the one recorded")))
+    }
 }
 
 /// Reads an archive from beginning to end and checks its form; gives each line to `take`, which
 /// ends the reading by returning false. Returns the file's SHA-256 and the collections.
 pub(crate) fn read_lines(path: &Path, mut take: impl FnMut(Line) -> bool) -> Result<(String, BTreeMap<String, u64>)> {
     let failed = |source| file_error(path, source);
-    let refused = |reason: &str| archive_error(path, reason);
+    let refused = |reason| archive_error(path, reason);
     let file = Hashing::new(File::open(path).map_err(failed)?);
     let mut decoder = zstd::Decoder::new(file).map_err(failed)?;
     let mut form = Form::default();
@@ -127,12 +132,13 @@ pub(crate) fn read_lines(path: &Path, mut take: impl FnMut(Line) -> bool) -> Res
                 break;
             }
             if text.last() != Some(&b'\n') {
-                return Err(refused("a line is not whole"));
+                return Err(refused(sentence!("a line is not whole")));
             }
-            let line: Line = serde_json::from_slice(&text).map_err(|error| refused(&error.to_string()))?;
+            let line: Line =
+                serde_json::from_slice(&text).map_err(|error| refused(Sentence::verbatim(error.to_string())))?;
             form.accept(&line).map_err(refused)?;
             if !take(line) {
-                return Err(refused("reading was given up"));
+                return Err(refused(sentence!("reading was given up")));
             }
         }
     }
@@ -153,36 +159,36 @@ struct Form {
 }
 
 impl Form {
-    fn accept(&mut self, line: &Line) -> std::result::Result<(), &'static str> {
+    fn accept(&mut self, line: &Line) -> std::result::Result<(), Sentence> {
         if self.ended {
-            return Err("something follows its end");
+            return Err(sentence!("something follows its end"));
         }
         if matches!(line, Line::Archive(_)) == self.opened {
-            return Err("it does not begin with one header");
+            return Err(sentence!("it does not begin with one header"));
         }
         match line {
             Line::Archive(header) => {
                 if header.format != FORMAT || header.version != FORMAT_VERSION {
-                    return Err("its format is not known");
+                    return Err(sentence!("its format is not known"));
                 }
                 self.opened = true;
             }
             Line::Collection(collection) => {
                 let name = &collection.name;
                 if self.counts.insert(name.clone(), 0).is_some() {
-                    return Err("a collection is in it twice");
+                    return Err(sentence!("a collection is in it twice"));
                 }
                 self.current = Some(name.clone());
             }
             Line::Document(_) => {
-                let current = self.current.as_ref().ok_or("a document has no collection")?;
+                let current = self.current.as_ref().ok_or_else(|| sentence!("a document has no collection"))?;
                 if let Some(count) = self.counts.get_mut(current) {
                     *count += 1;
                 }
             }
             Line::End(trailer) => {
                 if trailer.collections != self.counts {
-                    return Err("its counts do not match what is in it");
+                    return Err(sentence!("its counts do not match what is in it"));
                 }
                 self.ended = true;
             }
@@ -190,8 +196,8 @@ impl Form {
         Ok(())
     }
 
-    fn finish(self) -> std::result::Result<BTreeMap<String, u64>, &'static str> {
-        if self.ended { Ok(self.counts) } else { Err("its end is missing") }
+    fn finish(self) -> std::result::Result<BTreeMap<String, u64>, Sentence> {
+        if self.ended { Ok(self.counts) } else { Err(sentence!("its end is missing")) }
     }
 }
 
@@ -199,6 +205,6 @@ pub(crate) fn file_error(path: &Path, source: io::Error) -> Error {
     Error::File { path: path.to_owned(), source }
 }
 
-pub(crate) fn archive_error(path: &Path, reason: &str) -> Error {
-    Error::Archive { path: path.to_owned(), reason: reason.into() }
+pub(crate) fn archive_error(path: &Path, reason: Sentence) -> Error {
+    Error::Archive { path: path.to_owned(), reason }
 }

@@ -1,6 +1,7 @@
 //! Keeping a whole collection by giving it another name.
 
 use mongodb::bson::doc;
+use sentence::sentence;
 
 use crate::{
     error::{Error, Result},
@@ -22,7 +23,7 @@ impl Target {
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<bool> {
-        let what = format!("renaming collection {from} to {to}");
+        let what = sentence!("renaming collection {from} to {to}", from, to);
         match (self.exists(from).await?, self.exists(to).await?) {
             (true, false) => {
                 let namespace = |name: &str| format!("{}.{name}", self.database());
@@ -36,20 +37,20 @@ impl Target {
                 Ok(true)
             }
             (false, true) => Ok(false),
-            (true, true) => Err(Error::unsafe_to(what, "both exist, and neither may be lost")),
-            (false, false) => Err(Error::unsafe_to(what, "neither exists")),
+            (true, true) => Err(Error::unsafe_to(what, sentence!("both exist, and neither may be lost"))),
+            (false, false) => Err(Error::unsafe_to(what, sentence!("neither exists"))),
         }
     }
 
     pub(crate) async fn exists(&self, collection: &str) -> Result<bool> {
-        let what = "looking for a collection";
+        let what = &sentence!("looking for a collection");
         let command = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": collection } };
         Ok(!self.list(what, command).await?.is_empty())
     }
 
     /// Whether the collection compares texts by rules of its own.
     pub(crate) async fn has_collation(&self, collection: &str) -> Result<bool> {
-        let what = format!("reading the options of {collection}");
+        let what = sentence!("reading the options of {collection}", collection);
         let command = doc! { "listCollections": 1, "filter": { "name": collection } };
         let found = self.list(&what, command).await?;
         Ok(found
@@ -59,9 +60,9 @@ impl Target {
 
     /// Removes a collection of ours for good, such as one that kept what is no longer needed.
     pub async fn drop_kept(&self, keep: &str) -> Result<()> {
-        let what = format!("dropping {keep}");
+        let what = sentence!("dropping {keep}", keep);
         if !keep.starts_with(crate::OWN_PREFIX) {
-            return Err(Error::unsafe_to(what, "it is not one of ours"));
+            return Err(Error::unsafe_to(what, sentence!("it is not one of ours")));
         }
         match self.write(&what, doc! { "drop": keep }, SHORT).await {
             Err(error) if error.code() != Some(26) => Err(error),

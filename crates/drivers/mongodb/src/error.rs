@@ -1,38 +1,35 @@
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
+use sentence::{Sentence, sentence};
 
 /// The result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why something with a MongoDB server failed. Messages never hold connection strings.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The connection string cannot be used. What it holds is not repeated, since it is secret.
-    #[error("the MongoDB connection string cannot be used: {0}")]
-    Address(&'static str),
+    Address(Sentence),
     /// No server answers, or the connection was lost.
-    #[error("{what}: no MongoDB server can be reached: {reason}")]
     Unreachable {
         /// What was being done.
-        what: String,
+        what: Sentence,
         /// Why.
-        reason: String,
+        reason: Sentence,
     },
     /// The server did not answer in time. What was asked may still happen.
-    #[error("{what}: no answer within {} s", .after.as_secs())]
     Timeout {
         /// What was being done.
-        what: String,
+        what: Sentence,
         /// How long was waited.
         after: Duration,
     },
     /// The server refused.
-    #[error("{what}: {message} (code {code} {name})")]
     Server {
         /// What was being done.
-        what: String,
+        what: Sentence,
         /// The server's error code.
         code: i32,
         /// The server's name for the code.
@@ -43,31 +40,27 @@ pub enum Error {
         retryable: bool,
     },
     /// The driver or the server's answer made no sense of it.
-    #[error("{what}: {message}")]
     Protocol {
         /// What was being done.
-        what: String,
+        what: Sentence,
         /// What is wrong.
-        message: String,
+        message: Sentence,
     },
     /// A value that is no canonical extended JSON, or cannot be stored.
-    #[error("{what}: not a value of MongoDB: {message}")]
     Value {
         /// What the value is for.
-        what: String,
+        what: Sentence,
         /// What is wrong with it.
-        message: String,
+        message: Sentence,
     },
     /// Something cannot be done without losing data, so it was not begun.
-    #[error("{what}: {reason}")]
     Unsafe {
         /// What was asked.
-        what: String,
+        what: Sentence,
         /// Why it was not done.
-        reason: String,
+        reason: Sentence,
     },
     /// The application changed documents as fast as they were worked on.
-    #[error("{collection}: documents still change after {passes} passes")]
     StillChanging {
         /// The collection.
         collection: String,
@@ -75,7 +68,6 @@ pub enum Error {
         passes: u32,
     },
     /// A lock is no longer held by whom it should be.
-    #[error("lock {lock} is no longer held with fence {fence}")]
     LockLost {
         /// The lock.
         lock: String,
@@ -83,10 +75,8 @@ pub enum Error {
         fence: i64,
     },
     /// Whoever watches over the work did not let it go on.
-    #[error("stopped: {0}")]
-    Stopped(String),
+    Stopped(Sentence),
     /// A file cannot be read or written.
-    #[error("{}: {source}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -94,12 +84,11 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file is not a whole archive of ours.
-    #[error("{}: {reason}", .path.display())]
     Archive {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        reason: Sentence,
     },
 }
 
@@ -140,24 +129,63 @@ impl Error {
         }
     }
 
-    pub(crate) fn server(what: &str, code: i32, name: &str, message: &str) -> Self {
-        Self::Server { what: what.into(), code, name: name.into(), message: message.into(), retryable: false }
+    /// What went wrong, for a person.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Address(reason) => sentence!("the MongoDB connection string cannot be used: {reason}", reason),
+            Self::Unreachable { what, reason } => {
+                sentence!("{what}: no MongoDB server can be reached: {reason}", what, reason)
+            }
+            Self::Timeout { what, after } => {
+                sentence!("{what}: no answer within {seconds} s", what, seconds = after.as_secs())
+            }
+            Self::Server { what, code, name, message, .. } => {
+                sentence!("{what}: {message} (code {code} {name})", what, message, code, name)
+            }
+            Self::Protocol { what, message } => sentence!("{what}: {error}", what, error = message),
+            Self::Value { what, message } => {
+                sentence!("{what}: not a value of MongoDB: {error}", what, error = message)
+            }
+            Self::Unsafe { what, reason } => sentence!("{what}: {error}", what, error = reason),
+            Self::StillChanging { collection, passes } => {
+                sentence!("{collection}: documents still change after {passes} passes", collection, passes)
+            }
+            Self::LockLost { lock, fence } => {
+                sentence!("lock {lock} is no longer held with fence {fence}", lock, fence)
+            }
+            Self::Stopped(reason) => sentence!("stopped: {reason}", reason),
+            Self::File { path, source } => {
+                sentence!("{path}: {error}", path = path.display().to_string(), error = source.to_string())
+            }
+            Self::Archive { path, reason } => {
+                sentence!("{path}: {error}", path = path.display().to_string(), error = reason)
+            }
+        }
     }
 
-    pub(crate) fn protocol(what: &str, message: impl Into<String>) -> Self {
-        Self::Protocol { what: what.into(), message: message.into() }
+    pub(crate) fn server(what: &Sentence, code: i32, name: &str, message: &str) -> Self {
+        Self::Server { what: what.clone(), code, name: name.into(), message: message.into(), retryable: false }
     }
 
-    pub(crate) fn unsafe_to(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Unsafe { what: what.into(), reason: reason.into() }
+    pub(crate) fn protocol(what: &Sentence, message: Sentence) -> Self {
+        Self::Protocol { what: what.clone(), message }
     }
 
-    pub(crate) fn driver(what: &str, error: &DriverError) -> Self {
+    /// An answer that a library does not understand, in its words.
+    pub(crate) fn unreadable(what: &Sentence, error: &impl fmt::Display) -> Self {
+        Self::protocol(what, Sentence::verbatim(error.to_string()))
+    }
+
+    pub(crate) fn unsafe_to(what: Sentence, reason: Sentence) -> Self {
+        Self::Unsafe { what, reason }
+    }
+
+    pub(crate) fn driver(what: &Sentence, error: &DriverError) -> Self {
         let retryable = error.contains_label(mongodb::error::RETRYABLE_WRITE_ERROR)
             || error.contains_label(mongodb::error::TRANSIENT_TRANSACTION_ERROR)
             || error.contains_label(mongodb::error::RETRYABLE_ERROR);
         let refused = |code: i32, name: &str, message: &str| Self::Server {
-            what: what.into(),
+            what: what.clone(),
             code,
             name: name.into(),
             message: message.into(),
@@ -175,8 +203,25 @@ impl Error {
             ErrorKind::Io(_)
             | ErrorKind::ServerSelection { .. }
             | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. } => Self::Unreachable { what: what.into(), reason: error.kind.to_string() },
-            kind => Self::protocol(what, kind.to_string()),
+            | ErrorKind::DnsResolve { .. } => {
+                Self::Unreachable { what: what.clone(), reason: Sentence::verbatim(error.kind.to_string()) }
+            }
+            kind => Self::unreadable(what, kind),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sentence().fmt(formatter)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Paths of fields, and what a document has there.
 
 use mongodb::bson::{Bson, Document};
+use sentence::sentence;
 
 use crate::error::{Error, Result};
 
@@ -26,21 +27,21 @@ pub(crate) enum Found<'a> {
 impl FieldPath {
     pub(crate) fn parse_all(fields: &[String]) -> Result<Vec<Self>> {
         if fields.is_empty() {
-            return Err(Error::unsafe_to("keeping fields", "no field is named"));
+            return Err(Error::unsafe_to(sentence!("keeping fields"), sentence!("no field is named")));
         }
         fields.iter().map(|field| Self::parse(field)).collect()
     }
 
     fn parse(dotted: &str) -> Result<Self> {
-        let refused = |reason: &str| Err(Error::unsafe_to(format!("keeping field {dotted}"), reason));
+        let refused = |reason| Err(Error::unsafe_to(sentence!("keeping field {field}", field = dotted), reason));
         if dotted == "_id" || dotted.starts_with("_id.") {
-            return refused("_id identifies the document");
+            return refused(sentence!("_id identifies the document"));
         }
         if dotted.split('.').any(str::is_empty) {
-            return refused("it is no path");
+            return refused(sentence!("it is no path"));
         }
         if dotted.contains('$') {
-            return refused("positions in arrays cannot be kept by path");
+            return refused(sentence!("positions in arrays cannot be kept by path"));
         }
         let stored = dotted.replace('%', "%25").replace('.', "%2E");
         Ok(Self { dotted: dotted.into(), stored })
@@ -65,8 +66,8 @@ impl FieldPath {
                 Some(Bson::Document(inner)) => inner.get(segment),
                 Some(Bson::Array(_)) if segment.bytes().all(|byte| byte.is_ascii_digit()) => {
                     return Err(Error::unsafe_to(
-                        format!("keeping field {}", self.dotted),
-                        "it names an element of an array",
+                        sentence!("keeping field {field}", field = &self.dotted),
+                        sentence!("it names an element of an array"),
                     ));
                 }
                 Some(_) => return Ok(Found::Blocked),

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use mongodb::bson::{Bson, Document, doc};
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -92,7 +93,7 @@ impl Target {
 
     /// Counts and sums up what a keep collection holds.
     pub async fn kept(&self, keep: &str) -> Result<Kept> {
-        let what = format!("reading {keep}");
+        let what = sentence!("reading {collection}", collection = keep);
         let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
         let mut checksum = Checksum::default();
         let mut documents = 0;
@@ -168,7 +169,7 @@ impl Target {
     /// place among the others of its document is not kept: it comes last.
     pub async fn restore_fields(&self, keep: &str, collection: &str, fields: &[String]) -> Result<Restored> {
         let job = FieldJob::new(self, collection, &Value::Object(serde_json::Map::new()), fields, keep)?;
-        let what = format!("restoring fields of {collection}");
+        let what = sentence!("restoring fields of {collection}", collection);
         let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
         let mut restored = Restored::default();
         while let Some(page) = pages.next().await? {
@@ -205,7 +206,7 @@ impl Target {
         page: &[Document],
         projection: Option<Document>,
     ) -> Result<HashMap<String, Document>> {
-        let what = format!("reading {collection}");
+        let what = sentence!("reading {collection}", collection);
         let ids: Vec<&Bson> = page.iter().filter_map(|document| document.get("_id")).collect();
         let filter = doc! { "_id": { "$in": ids } };
         let mut pages = Pages::find(self, &what, collection, filter, projection).await?;
@@ -217,14 +218,14 @@ impl Target {
     }
 
     /// Runs update statements and says how many documents they matched.
-    async fn update_all(&self, what: &str, collection: &str, statements: Vec<Document>) -> Result<u64> {
+    async fn update_all(&self, what: &Sentence, collection: &str, statements: Vec<Document>) -> Result<u64> {
         if statements.is_empty() {
             return Ok(0);
         }
         self.ask(Turn::Write).await?;
         let command = doc! { "update": collection, "updates": statements, "ordered": false };
         let reply = self.write(what, command, LONG).await?;
-        number(&reply, "n").ok_or_else(|| Error::protocol(what, "the reply holds no count"))
+        number(&reply, "n").ok_or_else(|| Error::protocol(what, sentence!("the reply holds no count")))
     }
 }
 
@@ -243,7 +244,7 @@ impl<'a> FieldJob<'a> {
         Ok(Self {
             target,
             collection,
-            filter: value::document("a filter", filter)?,
+            filter: value::document(&sentence!("a filter"), filter)?,
             paths: FieldPath::parse_all(fields)?,
             keep,
         })
@@ -253,7 +254,7 @@ impl<'a> FieldJob<'a> {
     async fn pages(&self) -> Result<Pages> {
         let exists: Vec<Document> = self.paths.iter().map(|path| doc! { path.dotted(): { "$exists": true } }).collect();
         let filter = doc! { "$and": [self.filter.clone(), { "$or": exists }] };
-        let what = format!("reading fields of {}", self.collection);
+        let what = sentence!("reading fields of {collection}", collection = self.collection);
         Pages::find(self.target, &what, self.collection, filter, Some(self.projection())).await
     }
 
@@ -301,7 +302,7 @@ impl<'a> FieldJob<'a> {
         if copies.is_empty() {
             return Ok(());
         }
-        let what = format!("keeping fields of {}", self.collection);
+        let what = sentence!("keeping fields of {collection}", collection = self.collection);
         self.target.ask(Turn::Write).await?;
         let command = doc! { "insert": self.keep, "documents": copies, "ordered": false };
         match self.target.write(&what, command, LONG).await {
@@ -328,7 +329,7 @@ impl<'a> FieldJob<'a> {
                 statements.push(doc! { "q": by_id(document), "u": { "$set": set }, "upsert": true });
             }
         }
-        let what = format!("keeping fields of {}", self.collection);
+        let what = sentence!("keeping fields of {collection}", collection = self.collection);
         self.target.update_all(&what, self.keep, statements).await?;
         Ok(found)
     }
@@ -356,7 +357,7 @@ impl<'a> FieldJob<'a> {
             }
             statement
         });
-        let what = format!("removing fields of {}", self.collection);
+        let what = sentence!("removing fields of {collection}", collection = self.collection);
         self.target.update_all(&what, self.collection, statements).await
     }
 }
@@ -366,8 +367,8 @@ pub(crate) fn require_own(keep: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::unsafe_to(
-        format!("keeping data in {keep}"),
-        format!("the name of a keep collection begins with {OWN_PREFIX}"),
+        sentence!("keeping data in {keep}", keep),
+        sentence!("the name of a keep collection begins with {prefix}", prefix = OWN_PREFIX),
     ))
 }
 

@@ -2,6 +2,7 @@
 //! server copies by itself; nothing passes through here.
 
 use mongodb::bson::{Document, doc};
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::{
@@ -27,19 +28,26 @@ impl Target {
     /// [`OWN_PREFIX`](crate::OWN_PREFIX). Can be repeated; a copy follows its original.
     pub async fn keep_documents(&self, collection: &str, filter: &Value, keep: &str) -> Result<Kept> {
         require_own(keep)?;
-        let what = format!("keeping documents of {collection}");
-        let filter = value::document("a filter", filter)?;
+        let what = sentence!("keeping documents of {collection}", collection);
+        let filter = value::document(&sentence!("a filter"), filter)?;
         self.merge(&what, collection, filter, keep, Overwrite::Always).await?;
         self.kept(keep).await
     }
 
     /// Puts the documents kept in `keep` back into `collection`. Can be repeated.
     pub async fn restore_documents(&self, keep: &str, collection: &str, overwrite: Overwrite) -> Result<()> {
-        let what = format!("restoring documents of {collection}");
+        let what = sentence!("restoring documents of {collection}", collection);
         self.merge(&what, keep, Document::new(), collection, overwrite).await
     }
 
-    async fn merge(&self, what: &str, from: &str, filter: Document, into: &str, overwrite: Overwrite) -> Result<()> {
+    async fn merge(
+        &self,
+        what: &Sentence,
+        from: &str,
+        filter: Document,
+        into: &str,
+        overwrite: Overwrite,
+    ) -> Result<()> {
         let when_matched = match overwrite {
             Overwrite::Never => "keepExisting",
             Overwrite::Always => "replace",

@@ -2,6 +2,7 @@
 //! each migration applied.
 
 use mongodb::bson::{Bson, DateTime, doc};
+use sentence::sentence;
 
 use crate::{
     error::{Error, Result},
@@ -22,7 +23,7 @@ pub struct Entry {
 impl Target {
     /// What the ledger in `collection` holds, in the order of application.
     pub async fn ledger_entries(&self, collection: &str) -> Result<Vec<Entry>> {
-        let what = format!("reading ledger {collection}");
+        let what = sentence!("reading ledger {collection}", collection);
         let command = doc! { "find": collection, "sort": { "applied_at": 1, "_id": 1 } };
         let documents = self.list(&what, command).await?;
         documents
@@ -32,7 +33,7 @@ impl Target {
                     Some(Bson::String(version)) => version.clone(),
                     Some(Bson::Int32(version)) => version.to_string(),
                     Some(Bson::Int64(version)) => version.to_string(),
-                    _ => return Err(Error::protocol(&what, "a document has no version")),
+                    _ => return Err(Error::protocol(&what, sentence!("a document has no version"))),
                 };
                 Ok(Entry {
                     version,
@@ -56,7 +57,7 @@ impl Target {
             "update": collection,
             "updates": [{ "q": { "version": version }, "u": { "$setOnInsert": record }, "upsert": true }],
         };
-        let what = format!("recording {version} in ledger {collection}");
+        let what = sentence!("recording {version} in ledger {collection}", version, collection);
         let reply = self.write(&what, command, SHORT).await?;
         Ok(reply.contains_key("upserted"))
     }
@@ -64,13 +65,13 @@ impl Target {
     /// Removes a migration from the ledger and makes sure that it is gone; says whether it was
     /// there. A script that removed it itself is no error.
     pub async fn ledger_remove(&self, collection: &str, version: &str) -> Result<bool> {
-        let what = format!("removing {version} from ledger {collection}");
+        let what = sentence!("removing {version} from ledger {collection}", version, collection);
         let filter = doc! { "version": { "$in": spellings(version) } };
         let command = doc! { "delete": collection, "deletes": [{ "q": filter.clone(), "limit": 0 }] };
         let reply = self.write(&what, command, SHORT).await?;
         match self.count_documents(collection, filter).await? {
             0 => Ok(number(&reply, "n").is_some_and(|removed| removed > 0)),
-            _ => Err(Error::protocol(&what, "it is still there")),
+            _ => Err(Error::protocol(&what, sentence!("it is still there"))),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use mongodb::bson::{DateTime, Document, doc};
+use sentence::sentence;
 
 use crate::{
     error::{Error, Result},
@@ -41,7 +42,7 @@ impl Target {
     /// same job: same owner and a fence no higher. A lower fence of the same job never gets it, not
     /// even after expiry or release.
     pub async fn acquire_lock(&self, name: &str, owner: &str, fence: i64, ttl: Duration) -> Result<Acquired> {
-        let what = format!("taking lock {name}");
+        let what = sentence!("taking lock {name}", name);
         let command = take_command(name, owner, fence, ttl);
         for _ in 0..ATTEMPTS {
             let reply = match self.write(&what, command.clone(), SHORT).await {
@@ -60,7 +61,7 @@ impl Target {
                 Ok(Acquired::HeldBy(holder))
             };
         }
-        Err(Error::protocol(&what, "the server shows no lock"))
+        Err(Error::protocol(&what, sentence!("the server shows no lock")))
     }
 
     /// Lets a lock that is held last `ttl` from now. [`Error::LockLost`] if it is no longer held.
@@ -85,7 +86,7 @@ impl Target {
             "update": LOCKS,
             "updates": [{ "q": { "_id": name, "owner": owner, "fence": fence }, "u": [change] }],
         };
-        let reply = self.write(&format!("changing lock {name}"), command, SHORT).await?;
+        let reply = self.write(&sentence!("changing lock {name}", name), command, SHORT).await?;
         Ok(number(&reply, "n") == Some(1))
     }
 }

@@ -5,6 +5,7 @@ use mongodb::{
     Cursor,
     bson::{Document, RawDocumentBuf},
 };
+use sentence::Sentence;
 
 use crate::{
     error::{Error, Result},
@@ -21,7 +22,7 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Documents of a cursor in pages of limited size.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    what: String,
+    what: Sentence,
     cursor: Cursor<RawDocumentBuf>,
     wait: Duration,
     /// A document that was read but did not fit into the page before.
@@ -33,7 +34,7 @@ impl Pages {
     /// The documents that match `filter`.
     pub(crate) async fn find(
         target: &Target,
-        what: &str,
+        what: &Sentence,
         collection: &str,
         filter: Document,
         projection: Option<Document>,
@@ -48,14 +49,14 @@ impl Pages {
             find = find.comment(watch.comment.as_str());
         }
         let cursor = within(what, LONG, async { find.await }).await?;
-        Ok(Self { what: what.into(), cursor, wait: LONG, held: None, target: target.clone() })
+        Ok(Self { what: what.clone(), cursor, wait: LONG, held: None, target: target.clone() })
     }
 
     /// What a command returns as a cursor.
-    pub(crate) async fn of_command(target: &Target, what: &str, command: Document) -> Result<Self> {
+    pub(crate) async fn of_command(target: &Target, what: &Sentence, command: Document) -> Result<Self> {
         let database = target.own();
         let cursor = within(what, SHORT, async { database.run_cursor_command(command).await }).await?;
-        Ok(Self { what: what.into(), cursor: cursor.with_type(), wait: SHORT, held: None, target: target.clone() })
+        Ok(Self { what: what.clone(), cursor: cursor.with_type(), wait: SHORT, held: None, target: target.clone() })
     }
 
     /// The next page, never empty.
@@ -71,8 +72,7 @@ impl Pages {
                 self.held = Some(raw);
                 break;
             }
-            let document =
-                Document::try_from(raw.as_ref()).map_err(|error| Error::protocol(&self.what, error.to_string()))?;
+            let document = Document::try_from(raw.as_ref()).map_err(|error| Error::unreadable(&self.what, &error))?;
             page.push(document);
         }
         Ok((!page.is_empty()).then_some(page))
@@ -89,9 +89,13 @@ impl Pages {
     }
 }
 
-async fn within<T>(what: &str, wait: Duration, action: impl Future<Output = mongodb::error::Result<T>>) -> Result<T> {
+async fn within<T>(
+    what: &Sentence,
+    wait: Duration,
+    action: impl Future<Output = mongodb::error::Result<T>>,
+) -> Result<T> {
     tokio::time::timeout(wait, action)
         .await
-        .map_err(|_| Error::Timeout { what: what.into(), after: wait })?
+        .map_err(|_| Error::Timeout { what: what.clone(), after: wait })?
         .map_err(|error| Error::driver(what, &error))
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use mongodb::bson::{Document, doc};
+use sentence::sentence;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -44,7 +45,10 @@ impl Target {
         if existing == Existing::Refuse {
             for name in collections.keys() {
                 if self.exists(name).await? {
-                    return Err(Error::unsafe_to(format!("restoring collection {name}"), "it exists already"));
+                    return Err(Error::unsafe_to(
+                        sentence!("restoring collection {name}", name),
+                        sentence!("it exists already"),
+                    ));
                 }
             }
         }
@@ -54,20 +58,20 @@ impl Target {
         let loaded = self.load(&mut lines, existing).await;
         // Ends the reader if loading failed.
         drop(lines);
-        let read = reader.await.map_err(|error| Error::protocol("reading an archive", error.to_string()))?;
+        let read = reader.await.map_err(|error| Error::unreadable(&sentence!("reading an archive"), &error))?;
         loaded?;
         let (found, _) = read?;
         if found != sha256 {
-            return Err(archive_error(path, "it changed while it was read"));
+            return Err(archive_error(path, sentence!("it changed while it was read")));
         }
         for (name, expected) in &collections {
-            let what = format!("restoring collection {name}");
+            let what = sentence!("restoring collection {name}", name);
             if !self.exists(name).await? {
-                return Err(Error::protocol(&what, "it is not there afterwards"));
+                return Err(Error::protocol(&what, sentence!("it is not there afterwards")));
             }
             // A view counts what other collections hold.
             if *expected > 0 && self.count_documents(name, Document::new()).await? != *expected {
-                return Err(Error::protocol(&what, "the number of documents differs"));
+                return Err(Error::protocol(&what, sentence!("the number of documents differs")));
             }
         }
         Ok(Loaded { collections })
@@ -96,7 +100,7 @@ impl Target {
                             self.insert(&collection.name, &mut batch).await?;
                         }
                         batch.bytes += length;
-                        batch.documents.push(value::document("a document", &document)?);
+                        batch.documents.push(value::document(&sentence!("a document"), &document)?);
                     }
                 }
                 Line::End(_) => {
@@ -112,7 +116,7 @@ impl Target {
 
     async fn create(&self, collection: &CollectionHeader, existing: Existing) -> Result<()> {
         let name = &collection.name;
-        let what = format!("creating collection {name}");
+        let what = sentence!("creating collection {name}", name);
         if existing == Existing::Replace {
             match self.write(&what, doc! { "drop": name }, LONG).await {
                 Err(error) if error.code() != Some(26) => return Err(error),
@@ -120,7 +124,7 @@ impl Target {
             }
         }
         let mut command = doc! { "create": name };
-        command.extend(value::document("collection options", &collection.options)?);
+        command.extend(value::document(&sentence!("collection options"), &collection.options)?);
         self.write(&what, command, SHORT).await.map(drop)
     }
 
@@ -133,9 +137,12 @@ impl Target {
         if collection.indexes.is_empty() {
             return Ok(());
         }
-        let indexes: Vec<Document> =
-            collection.indexes.iter().map(|index| value::document("an index", index)).collect::<Result<_>>()?;
-        let what = format!("creating indexes of {}", collection.name);
+        let indexes: Vec<Document> = collection
+            .indexes
+            .iter()
+            .map(|index| value::document(&sentence!("an index"), index))
+            .collect::<Result<_>>()?;
+        let what = sentence!("creating indexes of {collection}", collection = &collection.name);
         let command = doc! { "createIndexes": &collection.name, "indexes": indexes };
         self.write(&what, command, LONG).await.map(drop)
     }
@@ -149,7 +156,7 @@ impl Target {
         let command = doc! {
             "insert": collection, "documents": documents, "bypassDocumentValidation": true,
         };
-        let what = format!("restoring documents of {collection}");
+        let what = sentence!("restoring documents of {collection}", collection);
         self.write(&what, command, LONG).await.map(drop)
     }
 }

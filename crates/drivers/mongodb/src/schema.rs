@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use mongodb::bson::{Bson, Document, doc};
+use sentence::sentence;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -112,7 +113,7 @@ impl Target {
 
     /// The application's collections and views as the server lists them.
     pub(crate) async fn collection_documents(&self) -> Result<Vec<Document>> {
-        let mut found = self.list("listing collections", doc! { "listCollections": 1 }).await?;
+        let mut found = self.list(&sentence!("listing collections"), doc! { "listCollections": 1 }).await?;
         found.retain(|collection| collection.get_str("name").is_ok_and(is_applications));
         Ok(found)
     }

@@ -6,6 +6,7 @@ use mongodb::{
     options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern},
 };
 use secrecy::{ExposeSecret, SecretString};
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 
 use crate::{
@@ -38,17 +39,18 @@ impl Target {
     /// string says: what is preserved must be there after a failover.
     pub async fn connect(url: &SecretString, database: &str) -> Result<Self> {
         if database.is_empty() || database.contains(['/', '\\', '.', ' ', '"', '$', '\0']) {
-            return Err(Error::Address("the database's name is not allowed"));
+            return Err(Error::Address(sentence!("the database's name is not allowed")));
         }
         let mut options = ClientOptions::parse(url.expose_secret())
             .await
-            .map_err(|_| Error::Address("it is not of the form mongodb://host:port/"))?;
+            .map_err(|_| Error::Address(sentence!("it is not of the form mongodb://host:port/")))?;
         options.app_name = Some("backout".into());
         options.server_selection_timeout = Some(CONNECT_WAIT);
         options.connect_timeout = Some(CONNECT_WAIT);
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         options.write_concern = Some(WriteConcern::builder().w(Acknowledgment::Majority).build());
-        let client = Client::with_options(options).map_err(|_| Error::Address("its options contradict each other"))?;
+        let client = Client::with_options(options)
+            .map_err(|_| Error::Address(sentence!("its options contradict each other")))?;
         let target = Self { client, database: database.into(), watch: None };
         target.ping().await?;
         Ok(target)
@@ -61,15 +63,18 @@ impl Target {
 
     /// Asks for a sign of life.
     pub async fn ping(&self) -> Result<()> {
-        self.command("ping", None, doc! { "ping": 1 }, CONNECT_WAIT).await.map(drop)
+        self.command(&Sentence::verbatim("ping"), None, doc! { "ping": 1 }, CONNECT_WAIT).await.map(drop)
     }
 
     /// The version the server reports, such as `8.0.4`. A server that only speaks MongoDB's
     /// protocol reports the version it imitates.
     pub async fn server_version(&self) -> Result<String> {
-        let what = "asking for the server's version";
+        let what = &sentence!("asking for the server's version");
         let reply = self.command(what, Some("admin"), doc! { "buildInfo": 1 }, SHORT).await?;
-        reply.get_str("version").map(str::to_owned).map_err(|_| Error::protocol(what, "the reply names no version"))
+        reply
+            .get_str("version")
+            .map(str::to_owned)
+            .map_err(|_| Error::protocol(what, sentence!("the reply names no version")))
     }
 
     /// Runs a database command given and answered in canonical extended JSON.
@@ -84,8 +89,8 @@ impl Target {
         comment: Option<&str>,
         deadline: Duration,
     ) -> Result<Value> {
-        let mut command = value::document("a command", command)?;
-        let what = command.keys().next().cloned().unwrap_or_default();
+        let mut command = value::document(&sentence!("a command"), command)?;
+        let what = Sentence::verbatim(command.keys().next().map_or("", String::as_str));
         if let Some(comment) = comment
             && !command.contains_key("comment")
         {
@@ -99,7 +104,7 @@ impl Target {
 
     /// The names of the collections and views, without the server's own and ours.
     pub async fn collections(&self) -> Result<Vec<String>> {
-        let what = "listing collections";
+        let what = &sentence!("listing collections");
         let found = self.list(what, doc! { "listCollections": 1, "nameOnly": true }).await?;
         let mut names: Vec<String> = found
             .iter()
@@ -120,27 +125,27 @@ impl Target {
 
     /// How many documents match `filter`, counted one by one.
     pub async fn count(&self, collection: &str, filter: &Value) -> Result<u64> {
-        let filter = value::document("a filter", filter)?;
+        let filter = value::document(&sentence!("a filter"), filter)?;
         self.count_documents(collection, filter).await
     }
 
     pub(crate) async fn count_documents(&self, collection: &str, filter: Document) -> Result<u64> {
-        let what = "counting documents";
+        let what = &sentence!("counting documents");
         let pipeline = vec![doc! { "$match": filter }, doc! { "$group": { "_id": 1, "n": { "$sum": 1 } } }];
         let command = doc! { "aggregate": collection, "pipeline": pipeline, "cursor": {} };
         let reply = self.command(what, None, command, LONG).await?;
         let counted = reply
             .get_document("cursor")
             .and_then(|cursor| cursor.get_array("firstBatch"))
-            .map_err(|_| Error::protocol(what, "the reply holds no result"))?;
+            .map_err(|_| Error::protocol(what, sentence!("the reply holds no result")))?;
         let Some(group) = counted.first().and_then(Bson::as_document) else {
             return Ok(0);
         };
-        number(group, "n").ok_or_else(|| Error::protocol(what, "the reply holds no count"))
+        number(group, "n").ok_or_else(|| Error::protocol(what, sentence!("the reply holds no count")))
     }
 
     pub(crate) async fn index_documents(&self, collection: &str) -> Result<Vec<Document>> {
-        let what = format!("listing indexes of {collection}");
+        let what = sentence!("listing indexes of {collection}", collection);
         match self.list(&what, doc! { "listIndexes": collection }).await {
             Err(error) if error.code() == Some(26) => Ok(Vec::new()),
             listed => listed,
@@ -148,7 +153,7 @@ impl Target {
     }
 
     /// Everything a listing command gives. Listings are small.
-    pub(crate) async fn list(&self, what: &str, command: Document) -> Result<Vec<Document>> {
+    pub(crate) async fn list(&self, what: &Sentence, command: Document) -> Result<Vec<Document>> {
         let mut pages = Pages::of_command(self, what, command).await?;
         let mut all = Vec::new();
         while let Some(page) = pages.next().await? {
@@ -160,7 +165,7 @@ impl Target {
     /// Runs a command, within `deadline` on the server and a moment more here.
     pub(crate) async fn command(
         &self,
-        what: &str,
+        what: &Sentence,
         database: Option<&str>,
         mut command: Document,
         deadline: Duration,
@@ -182,7 +187,7 @@ impl Target {
         };
         let reply = tokio::time::timeout(deadline + ANSWER_GRACE, async { database.run_command(command).await })
             .await
-            .map_err(|_| Error::Timeout { what: what.into(), after: deadline })?
+            .map_err(|_| Error::Timeout { what: what.clone(), after: deadline })?
             .map_err(|error| Error::driver(what, &error))?;
         match write_error(what, &reply) {
             Some(error) => Err(error),
@@ -191,7 +196,7 @@ impl Target {
     }
 
     /// As [`Self::command`] on our own database, acknowledged by a majority.
-    pub(crate) async fn write(&self, what: &str, mut command: Document, deadline: Duration) -> Result<Document> {
+    pub(crate) async fn write(&self, what: &Sentence, mut command: Document, deadline: Duration) -> Result<Document> {
         command.insert("writeConcern", doc! { "w": "majority" });
         self.command(what, None, command, deadline).await
     }
@@ -222,7 +227,7 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// The error inside a reply that says `ok: 1`.
-fn write_error(what: &str, reply: &Document) -> Option<Error> {
+fn write_error(what: &Sentence, reply: &Document) -> Option<Error> {
     let failure = match reply.get_array("writeErrors") {
         Ok(errors) => errors.first().and_then(Bson::as_document),
         Err(_) => reply.get_document("writeConcernError").ok(),

@@ -1,17 +1,18 @@
 //! Between BSON and canonical extended JSON.
 
 use mongodb::bson::{Bson, Document};
+use sentence::{Sentence, sentence};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
 /// A document from canonical extended JSON.
-pub(crate) fn document(what: &str, value: &Value) -> Result<Document> {
-    let refused = |message: String| Error::Value { what: what.into(), message };
-    match Bson::try_from(value.clone()).map_err(|error| refused(error.to_string()))? {
+pub(crate) fn document(what: &Sentence, value: &Value) -> Result<Document> {
+    let refused = |message| Error::Value { what: what.clone(), message };
+    match Bson::try_from(value.clone()).map_err(|error| refused(Sentence::verbatim(error.to_string())))? {
         Bson::Document(document) => Ok(document),
-        other => Err(refused(format!("a document is needed, not {other}"))),
+        other => Err(refused(sentence!("a document is needed, not {value}", value = other.to_string()))),
     }
 }
 

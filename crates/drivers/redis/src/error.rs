@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use sentence::{Sentence, sentence};
 
 /// The result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -10,37 +11,34 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// A failed call. Everything that this crate changes may safely be done again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[error("{}", self.sentence())]
 pub enum Error {
     /// The URL cannot be used. It is not shown, since it may hold a password.
-    #[error("the Redis URL cannot be used: {reason}")]
     Address {
         /// What is wrong with it.
         reason: String,
     },
 
     /// A pattern that matches more than anybody asked for.
-    #[error("the key pattern {pattern:?} is refused: {reason}")]
     PatternRefused {
         /// The pattern as given.
         pattern: String,
         /// Why.
-        reason: &'static str,
+        reason: Sentence,
     },
 
     /// Keys of a cluster lie on many servers, and a scan would see those of one.
-    #[error("{action}: {address} is part of a Redis cluster, of which only one server would be scanned")]
     Cluster {
         /// What was to be done.
-        action: &'static str,
+        action: Sentence,
         /// Host and port.
         address: String,
     },
 
     /// No connection, a lost one, or no answer in time.
-    #[error("{action}: Redis at {address} cannot be reached: {reason}")]
     Unreachable {
         /// What was to be done.
-        action: &'static str,
+        action: Sentence,
         /// Host and port.
         address: String,
         /// The cause.
@@ -48,10 +46,9 @@ pub enum Error {
     },
 
     /// Redis answered, but cannot serve now: it is loading, failing over, or a replica meanwhile.
-    #[error("{action}: Redis at {address} cannot serve now: {message}")]
     Unavailable {
         /// What was to be done.
-        action: &'static str,
+        action: Sentence,
         /// Host and port.
         address: String,
         /// The server's own words.
@@ -59,10 +56,9 @@ pub enum Error {
     },
 
     /// Redis refused: wrong password, missing permission, a wrong command.
-    #[error("{action}: Redis at {address} refused: {message}")]
     Refused {
         /// What was to be done.
-        action: &'static str,
+        action: Sentence,
         /// Host and port.
         address: String,
         /// The server's own words.
@@ -70,7 +66,6 @@ pub enum Error {
     },
 
     /// The scan was not through when its time was over. Going on means starting again, with fewer keys.
-    #[error("flushing keys was not finished within {} ms; {removed} keys were removed", after.as_millis())]
     OutOfTime {
         /// The time it had.
         after: Duration,
@@ -80,6 +75,35 @@ pub enum Error {
 }
 
 impl Error {
+    /// What people are told.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Address { reason } => sentence!("the Redis URL cannot be used: {reason}", reason),
+            Self::PatternRefused { pattern, reason } => {
+                sentence!("the key pattern \"{pattern}\" is refused: {reason}", pattern, reason)
+            }
+            Self::Cluster { action, address } => sentence!(
+                "{action}: {address} is part of a Redis cluster, of which only one server would be scanned",
+                action,
+                address
+            ),
+            Self::Unreachable { action, address, reason } => {
+                sentence!("{action}: Redis at {address} cannot be reached: {reason}", action, address, reason)
+            }
+            Self::Unavailable { action, address, message } => {
+                sentence!("{action}: Redis at {address} cannot serve now: {message}", action, address, message)
+            }
+            Self::Refused { action, address, message } => {
+                sentence!("{action}: Redis at {address} refused: {message}", action, address, message)
+            }
+            Self::OutOfTime { after, removed } => sentence!(
+                "flushing keys was not finished within {after} ms; {removed} keys were removed",
+                after = after.as_millis(),
+                removed
+            ),
+        }
+    }
+
     /// Asking again, unchanged, may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -88,7 +112,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn of(action: &'static str, address: &str, error: &RedisError) -> Self {
+    pub(crate) fn of(action: Sentence, address: &str, error: &RedisError) -> Self {
         let address = address.to_owned();
         let message = error.to_string();
         match error.kind() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, cmd};
+use sentence::{Sentence, sentence};
 
 use crate::error::{Error, Result};
 use crate::pattern::Patterns;
@@ -51,13 +52,13 @@ impl Target {
     /// Removes all keys that match and existed when this began; keys written meanwhile may remain.
     /// Never uses FLUSHALL or KEYS.
     pub async fn flush(&self, patterns: &Patterns, budget: Budget) -> Result<Flushed> {
-        const ACTION: &str = "flushing keys";
-        self.require_whole(ACTION).await?;
+        let action = || sentence!("flushing keys");
+        self.require_whole(action()).await?;
         let start = Instant::now();
         let mut flushed = Flushed::default();
         for pattern in patterns.iter() {
             let mut removed_here = 0;
-            let mut scan = Scan::new(ACTION, pattern, budget, start);
+            let mut scan = Scan::new(action(), pattern, budget, start);
             loop {
                 let step = scan.next(self).await?;
                 let keys = match step {
@@ -71,7 +72,7 @@ impl Target {
                     continue;
                 }
                 flushed.scanned += keys.len() as u64;
-                let removed: u64 = self.run(ACTION, cmd("UNLINK").arg(keys)).await?;
+                let removed: u64 = self.run(action(), cmd("UNLINK").arg(keys)).await?;
                 removed_here += removed;
                 flushed.removed += removed;
             }
@@ -82,13 +83,13 @@ impl Target {
 
     /// Counts the keys that match, changing nothing.
     pub async fn count(&self, patterns: &Patterns, budget: Budget) -> Result<Counted> {
-        const ACTION: &str = "counting keys";
-        self.require_whole(ACTION).await?;
+        let action = || sentence!("counting keys");
+        self.require_whole(action()).await?;
         let start = Instant::now();
         let mut counted = Counted::default();
         for pattern in patterns.iter() {
             let mut here = 0;
-            let mut scan = Scan::new(ACTION, pattern, budget, start);
+            let mut scan = Scan::new(action(), pattern, budget, start);
             loop {
                 match scan.next(self).await? {
                     Step::Keys(keys) => here += keys.len() as u64,
@@ -108,7 +109,7 @@ impl Target {
 /// One pass over the key space. The server's cursor walks its hash table once and does not return to
 /// where it was, so keys that are added meanwhile do not keep it going.
 struct Scan<'a> {
-    action: &'static str,
+    action: Sentence,
     pattern: &'a str,
     budget: Budget,
     start: Instant,
@@ -123,7 +124,7 @@ enum Step {
 }
 
 impl<'a> Scan<'a> {
-    fn new(action: &'static str, pattern: &'a str, budget: Budget, start: Instant) -> Self {
+    fn new(action: Sentence, pattern: &'a str, budget: Budget, start: Instant) -> Self {
         Self { action, pattern, budget, start, cursor: None }
     }
 
@@ -134,7 +135,7 @@ impl<'a> Scan<'a> {
             Some(_) if !self.budget.pause.is_zero() => tokio::time::sleep(self.budget.pause).await,
             _ => {}
         }
-        let (cursor, keys) = target.run(self.action, &self.command()).await?;
+        let (cursor, keys) = target.run(self.action.clone(), &self.command()).await?;
         self.cursor = Some(cursor);
         Ok(Step::Keys(keys))
     }

@@ -1,5 +1,7 @@
 //! Key patterns that are safe to flush.
 
+use sentence::{Sentence, sentence};
+
 use crate::error::{Error, Result};
 
 /// Glob patterns of keys, as `SCAN MATCH` has them, none of which matches everything unless that was
@@ -39,12 +41,12 @@ impl Patterns {
     }
 }
 
-fn refusal(pattern: &str, allow_all: bool) -> Option<&'static str> {
+fn refusal(pattern: &str, allow_all: bool) -> Option<Sentence> {
     if pattern.is_empty() {
-        return Some("it is empty");
+        return Some(sentence!("it is empty"));
     }
     if !allow_all && !names_something(pattern) {
-        return Some("it names no part of a key, so that it would match all or nearly all of them");
+        return Some(sentence!("it names no part of a key, so that it would match all or nearly all of them"));
     }
     None
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, FromRedisValue, RedisError};
 use secrecy::{ExposeSecret as _, SecretString};
+use sentence::{Sentence, sentence};
 
 use crate::error::{Error, Result};
 
@@ -43,7 +44,7 @@ impl Target {
             .set_number_of_retries(0);
         let connection = ConnectionManager::new_with_config(client.clone(), config)
             .await
-            .map_err(|error| Error::of("connecting", &address, &error))?;
+            .map_err(|error| Error::of(sentence!("connecting"), &address, &error))?;
         Ok(Self { client, connection, address })
     }
 
@@ -54,36 +55,36 @@ impl Target {
 
     /// Whether the server answers.
     pub async fn ping(&self) -> Result<()> {
-        let _: String = self.run("ping", &redis::cmd("PING")).await?;
+        let _: String = self.run(sentence!("ping"), &redis::cmd("PING")).await?;
         Ok(())
     }
 
     /// The server's release, such as `7.0.15`.
     pub async fn server_version(&self) -> Result<String> {
-        let info = self.server_info("asking for the version").await?;
+        let info = self.server_info(sentence!("asking for the version")).await?;
         Ok(field(&info, "redis_version").unwrap_or_default().to_owned())
     }
 
     /// Sends a message to whoever listens now, and tells how many that were. Nobody else gets it.
     pub async fn publish(&self, channel: &str, message: &[u8]) -> Result<u64> {
-        self.run("publishing", redis::cmd("PUBLISH").arg(channel).arg(message)).await
+        self.run(sentence!("publishing"), redis::cmd("PUBLISH").arg(channel).arg(message)).await
     }
 
     /// Refuses a server of a cluster.
-    pub(crate) async fn require_whole(&self, action: &'static str) -> Result<()> {
-        let info = self.server_info(action).await?;
+    pub(crate) async fn require_whole(&self, action: Sentence) -> Result<()> {
+        let info = self.server_info(action.clone()).await?;
         if field(&info, "redis_mode") == Some("cluster") {
             return Err(Error::Cluster { action, address: self.address.clone() });
         }
         Ok(())
     }
 
-    pub(crate) async fn run<T: FromRedisValue>(&self, action: &'static str, command: &Cmd) -> Result<T> {
+    pub(crate) async fn run<T: FromRedisValue>(&self, action: Sentence, command: &Cmd) -> Result<T> {
         let mut connection = self.connection.clone();
         command.query_async(&mut connection).await.map_err(|error: RedisError| Error::of(action, &self.address, &error))
     }
 
-    async fn server_info(&self, action: &'static str) -> Result<String> {
+    async fn server_info(&self, action: Sentence) -> Result<String> {
         self.run(action, redis::cmd("INFO").arg("server")).await
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use rquickjs::{Ctx, Function, Object};
+use sentence::sentence;
 use serde_json::{Value, json};
 
 use super::{Finished, HostLine, Used, failure};
@@ -101,8 +102,8 @@ impl Bridge {
         let this = Rc::clone(bridge);
         object.set(
             "used",
-            Function::new(ctx.clone(), move |ctx: Ctx<'js>, reason: String, stack: String| {
-                Err::<(), _>(this.borrow_mut().used(&ctx, reason, &stack))
+            Function::new(ctx.clone(), move |ctx: Ctx<'js>, method: String, stack: String| {
+                Err::<(), _>(this.borrow_mut().used(&ctx, &method, &stack))
             })?,
         )?;
         let this = Rc::clone(bridge);
@@ -125,7 +126,7 @@ impl Bridge {
             return Err(self.stop(ctx, failure::told_to_stop().at(position)));
         }
         if self.finished.count >= self.limits.operations {
-            let message = format!("more than {} operations", self.limits.operations);
+            let message = sentence!("more than {limit} operations", limit = self.limits.operations);
             return Err(self.stop(ctx, ScriptError::new(ErrorKind::TooLarge, message).at(position)));
         }
         self.count_bytes(ctx, call.command.len())?;
@@ -143,8 +144,7 @@ impl Bridge {
         };
         let Some(host) = &self.host else {
             if call.plain_result {
-                let reason = format!("the script uses the result of {}", operation.method);
-                return Err(self.used(ctx, reason, &call.stack));
+                return Err(self.used(ctx, &operation.method, &call.stack));
             }
             self.finished.count += 1;
             self.finished.operations.push(operation);
@@ -179,7 +179,8 @@ impl Bridge {
         Ok(())
     }
 
-    fn used(&mut self, ctx: &Ctx<'_>, reason: String, stack: &str) -> rquickjs::Error {
+    fn used(&mut self, ctx: &Ctx<'_>, method: &str, stack: &str) -> rquickjs::Error {
+        let reason = sentence!("the script uses the result of {method}", method);
         let (line, column) = failure::position(stack).unwrap_or_default();
         self.finished.used.get_or_insert(Used { reason, line, column });
         self.watch.stop.store(true, Ordering::Relaxed);
@@ -204,7 +205,7 @@ impl Bridge {
         if self.recorded_bytes <= self.limits.memory_bytes {
             return Ok(());
         }
-        let message = format!("operations of more than {} bytes", self.limits.memory_bytes);
+        let message = sentence!("operations of more than {limit} bytes", limit = self.limits.memory_bytes);
         Err(self.stop(ctx, ScriptError::new(ErrorKind::TooLarge, message)))
     }
 
@@ -216,7 +217,7 @@ impl Bridge {
     }
 
     fn stop(&mut self, ctx: &Ctx<'_>, error: ScriptError) -> rquickjs::Error {
-        let message = error.message.clone();
+        let message = error.message.to_string();
         self.stopped.get_or_insert(error);
         self.watch.stop.store(true, Ordering::Relaxed);
         failure::throw(ctx, "Stopped", &message)

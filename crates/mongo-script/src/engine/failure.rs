@@ -1,4 +1,5 @@
 use rquickjs::{Ctx, Exception, Object, Value};
+use sentence::{Sentence, sentence};
 
 use crate::{
     error::{ErrorKind, ScriptError},
@@ -50,17 +51,20 @@ pub(super) fn position(stack: &str) -> Option<(u32, u32)> {
 }
 
 pub(super) fn out_of_time(settings: &Settings) -> ScriptError {
-    ScriptError::new(ErrorKind::Time, format!("the script took longer than {} ms", settings.limits.time.as_millis()))
+    ScriptError::new(
+        ErrorKind::Time,
+        sentence!("the script took longer than {limit} ms", limit = settings.limits.time.as_millis()),
+    )
 }
 
 pub(super) fn told_to_stop() -> ScriptError {
-    ScriptError::new(ErrorKind::Stopped, "the script was told to stop")
+    ScriptError::new(ErrorKind::Stopped, sentence!("the script was told to stop"))
 }
 
 pub(super) fn out_of_memory(settings: &Settings) -> ScriptError {
     ScriptError::new(
         ErrorKind::Memory,
-        format!("the script needs more than {} bytes of memory", settings.limits.memory_bytes),
+        sentence!("the script needs more than {limit} bytes of memory", limit = settings.limits.memory_bytes),
     )
 }
 
@@ -75,42 +79,42 @@ pub(super) fn describe<'js>(ctx: &Ctx<'js>, thrown: &Value<'js>, settings: &Sett
     match (name.as_str(), message.as_str()) {
         ("InternalError", "out of memory") => out_of_memory(settings).at(position),
         ("InternalError", "interrupted") => out_of_time(settings).at(position),
-        ("SyntaxError", _) => ScriptError::new(ErrorKind::Syntax, message).at(position),
-        ("UnknownNameError", _) => ScriptError::new(ErrorKind::UnknownName, message).at(position),
-        ("ArgumentError", _) => ScriptError::new(ErrorKind::Argument, message).at(position),
+        ("SyntaxError", _) => ScriptError::new(ErrorKind::Syntax, Sentence::verbatim(message)).at(position),
+        ("UnknownNameError", _) => ScriptError::new(ErrorKind::UnknownName, Sentence::verbatim(message)).at(position),
+        ("ArgumentError", _) => ScriptError::new(ErrorKind::Argument, Sentence::verbatim(message)).at(position),
         ("MongoServerError", _) => {
             let code = error.get::<_, Option<i32>>("code").ok().flatten();
-            ScriptError::new(ErrorKind::Server { code }, message).at(position)
+            ScriptError::new(ErrorKind::Server { code }, Sentence::verbatim(message)).at(position)
         }
         ("ReferenceError", _) => {
             ScriptError::new(ErrorKind::UnknownName, with_nearest_global(ctx, message)).at(position)
         }
-        _ if message.is_empty() => ScriptError::new(ErrorKind::Thrown, name).at(position),
-        _ => ScriptError::new(ErrorKind::Thrown, format!("{name}: {message}")).at(position),
+        _ if message.is_empty() => ScriptError::new(ErrorKind::Thrown, Sentence::verbatim(name)).at(position),
+        _ => ScriptError::new(ErrorKind::Thrown, Sentence::verbatim(format!("{name}: {message}"))).at(position),
     }
 }
 
 /// Adds the nearest known global to `foo is not defined`.
-fn with_nearest_global(ctx: &Ctx<'_>, message: String) -> String {
+fn with_nearest_global(ctx: &Ctx<'_>, message: String) -> Sentence {
     let Some(name) = message.strip_suffix(" is not defined") else {
-        return message;
+        return Sentence::verbatim(message);
     };
     let globals: Vec<String> = ctx.globals().keys::<String>().filter_map(Result::ok).collect();
     let known = globals.iter().map(String::as_str).chain(BUILT_IN);
     match nearest(name.trim_matches('\''), known) {
-        Some(nearest) => format!("{message}; did you mean {nearest}?"),
-        None => format!("{message} in this sandbox"),
+        Some(nearest) => sentence!("{error}; did you mean {name}?", error = message, name = nearest),
+        None => sentence!("{error} in this sandbox", error = message),
     }
 }
 
-fn text_of<'js>(ctx: &Ctx<'js>, thrown: &Value<'js>) -> String {
+fn text_of<'js>(ctx: &Ctx<'js>, thrown: &Value<'js>) -> Sentence {
     let written = thrown.as_string().and_then(|text| text.to_string().ok()).or_else(|| {
         let json = ctx.json_stringify(thrown.clone()).ok().flatten()?;
         json.to_string().ok()
     });
     written.map_or_else(
-        || "the script threw a value that cannot be shown".into(),
-        |text| text.chars().take(2000).collect(),
+        || sentence!("the script threw a value that cannot be shown"),
+        |text| Sentence::verbatim(text.chars().take(2000).collect::<String>()),
     )
 }
 

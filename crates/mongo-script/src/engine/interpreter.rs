@@ -6,6 +6,7 @@ use std::{
 };
 
 use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Promise, Runtime, Value, context::EvalOptions};
+use sentence::sentence;
 
 use super::{
     Finished, HostLine,
@@ -63,7 +64,7 @@ pub(super) fn run(source: &Source, settings: &Settings, host: Option<HostLine>) 
 }
 
 fn broken(error: &rquickjs::Error) -> ScriptError {
-    ScriptError::new(ErrorKind::Internal, format!("the interpreter: {error}"))
+    ScriptError::new(ErrorKind::Internal, sentence!("the interpreter: {error}", error = error.to_string()))
 }
 
 fn watch_time(runtime: &Runtime, watch: &Arc<Watch>, limit: Duration, stop_sign: Option<StopSign>) {
@@ -146,7 +147,7 @@ fn explain<'js>(ctx: &Ctx<'js>, caught: CaughtError<'js>, settings: &Settings) -
         CaughtError::Exception(exception) => failure::describe(ctx, exception.as_object().as_value(), settings),
         CaughtError::Value(value) => failure::describe(ctx, &value, settings),
         CaughtError::Error(rquickjs::Error::WouldBlock) => {
-            ScriptError::new(ErrorKind::Thrown, "the script waits for something that never happens")
+            ScriptError::new(ErrorKind::Thrown, sentence!("the script waits for something that never happens"))
         }
         CaughtError::Error(error) => broken(&error),
     }

@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 async fn drift(shop: &Shop) -> Option<(String, String)> {
     let plan = shop.plan("v1.0.0").await;
     let drifted = found(&plan, Code::ContainerDrifted);
-    drifted.first().map(|one| (one.params["found"].clone(), one.params["left_as"].clone()))
+    drifted.first().map(|one| (one.params["found"].to_string(), one.params["left_as"].to_string()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

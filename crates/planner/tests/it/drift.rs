@@ -101,7 +101,7 @@ async fn a_change_by_hand_blocks_migrations_until_it_is_undone() {
     shop.execute("ALTER TABLE users ADD COLUMN by_hand INT");
     let plan = shop.plan("v2.0.0").await;
     let [drift] = found(&plan, Code::SchemaDrifted)[..] else { panic!("{:?}", plan.findings) };
-    assert_eq!((drift.severity, drift.params["store"].as_str()), (Severity::Blocker, "main"));
+    assert_eq!((drift.severity, drift.params["store"].to_string().as_str()), (Severity::Blocker, "main"));
     assert_eq!(refusal(shop.start("v2.0.0").await), "plan-blocked");
 
     shop.execute("ALTER TABLE users DROP COLUMN by_hand");
@@ -110,7 +110,7 @@ async fn a_change_by_hand_blocks_migrations_until_it_is_undone() {
     shop.mongo().await.run(&create, None, None, Duration::from_secs(10)).await.unwrap();
     let plan = shop.plan("v2.0.0").await;
     let [drift] = found(&plan, Code::SchemaDrifted)[..] else { panic!("{:?}", plan.findings) };
-    assert_eq!((drift.severity, drift.params["store"].as_str()), (Severity::Warning, "content"));
+    assert_eq!((drift.severity, drift.params["store"].to_string().as_str()), (Severity::Warning, "content"));
     shop.deploy("v2.0.0").await;
 
     // A down is not blamed for what it does not touch.

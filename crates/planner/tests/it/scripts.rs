@@ -40,7 +40,7 @@ async fn a_migration_that_was_edited_under_its_version_is_taken_back_with_the_sc
 
     let plan = shop.plan_back("v1.0.0").await;
     let [found] = found(&plan, Code::AppliedScriptUsed)[..] else { panic!("{:?}", plan.findings) };
-    assert_eq!((found.severity, found.params["release"].as_str()), (Severity::Warning, "v2.0.1"));
+    assert_eq!((found.severity, found.params["release"].to_string().as_str()), (Severity::Warning, "v2.0.1"));
     let applied = domain::release::script_sha256(AGE.2);
     assert_eq!(downs(&plan, "main")[0].down_sha256.as_ref(), Some(&applied));
     shop.roll_back("v1.0.0").await;
@@ -70,6 +70,9 @@ async fn a_migration_that_could_not_be_unwound_is_a_warning() {
     let plan = shop.plan("v1.0.0").await;
     let [found] = found(&plan, Code::CannotBeUndone)[..] else { panic!("{:?}", plan.findings) };
     assert_eq!(found.severity, Severity::Warning);
-    assert_eq!((found.params["migration"].as_str(), found.params["direction"].as_str()), ("002", "down"));
-    assert!(found.params["reason"].starts_with("1:1: "), "{:?}", found.params);
+    assert_eq!(
+        (found.params["migration"].to_string().as_str(), found.params["direction"].to_string().as_str()),
+        ("002", "down")
+    );
+    assert!(found.params["reason"].to_string().starts_with("1:1: "), "{:?}", found.params);
 }

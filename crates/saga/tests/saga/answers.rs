@@ -2,6 +2,7 @@
 
 use backout_saga::{Abandoned, ErrorKind, JournalError};
 use domain::job::JobState;
+use sentence::Sentence;
 
 use crate::support::{Act, Case, Fault, Life, diamond};
 
@@ -99,7 +100,10 @@ async fn a_journal_that_refuses_makes_the_worker_let_go_and_the_next_one_goes_on
             if !happened {
                 break;
             }
-            assert_eq!(life, Life::Ended(Err(Abandoned::Journal(JournalError::Corrupt("planned".into())))));
+            assert_eq!(
+                life,
+                Life::Ended(Err(Abandoned::Journal(JournalError::Corrupt(Sentence::verbatim("planned")))))
+            );
             assert_eq!(case.live_on().await, goal, "{}", case.journal.log());
             assert_goal(&case, goal);
         }

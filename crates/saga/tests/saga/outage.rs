@@ -5,6 +5,7 @@ use std::time::Duration;
 use backout_saga::{Abandoned, ErrorKind, JournalError, StepError};
 use domain::job::JobState;
 use domain::step::StepState;
+use sentence::Sentence;
 use tokio::time::Instant;
 
 use crate::support::{Act, Case, Fault, Life, chain};
@@ -124,7 +125,7 @@ async fn a_journal_that_stays_away_makes_the_worker_let_go_with_the_job_as_it_is
         case.journal.fault_at(n, Fault::Away);
     }
     let life = case.live().await;
-    assert_eq!(life, Life::Ended(Err(Abandoned::Journal(JournalError::Unavailable("planned".into())))));
+    assert_eq!(life, Life::Ended(Err(Abandoned::Journal(JournalError::Unavailable(Sentence::verbatim("planned"))))));
     assert_eq!(case.journal.job_state(), JobState::Running);
     case.journal.forget_faults();
     assert_eq!(case.live_on().await, JobState::Succeeded);
@@ -134,7 +135,7 @@ async fn a_journal_that_stays_away_makes_the_worker_let_go_with_the_job_as_it_is
 #[tokio::test(start_paused = true)]
 async fn drivers_that_cannot_be_had_for_a_while_are_waited_for() {
     let case = Case::new(&chain(), 3);
-    case.world.on_bind(1, vec![StepError::transient("no settings"); 5]);
+    case.world.on_bind(1, vec![StepError::transient(Sentence::verbatim("no settings")); 5]);
     assert_eq!(case.live().await, Life::rests(JobState::Succeeded));
     case.assert_all_done();
 }
@@ -142,7 +143,7 @@ async fn drivers_that_cannot_be_had_for_a_while_are_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_drivers_can_never_be_had_fails_without_having_begun() {
     let case = Case::new(&chain(), 3);
-    case.world.on_bind(1, vec![StepError::permanent("the secret cannot be opened"); 1000]);
+    case.world.on_bind(1, vec![StepError::permanent(Sentence::verbatim("the secret cannot be opened")); 1000]);
     assert_eq!(case.live().await, Life::rests(JobState::Undone));
     case.assert_as_before();
     assert_eq!(case.step(1), StepState::Pending);
@@ -154,7 +155,7 @@ async fn a_step_found_started_whose_drivers_cannot_be_had_makes_the_job_stuck() 
     let case = Case::new(&chain(), 3);
     case.journal.found(&[(0, StepState::Started)]);
     case.world.put(0);
-    case.world.on_bind(0, [StepError::permanent("the secret cannot be opened")]);
+    case.world.on_bind(0, [StepError::permanent(Sentence::verbatim("the secret cannot be opened"))]);
     assert_eq!(case.live().await, Life::rests(JobState::Stuck));
     assert_eq!(case.step(0), StepState::Started);
     case.retry();
@@ -167,7 +168,7 @@ async fn a_step_to_be_undone_whose_drivers_cannot_be_had_makes_the_job_stuck() {
     let case = Case::new(&chain(), 3);
     case.journal.found(&[(0, StepState::Finished), (1, StepState::Failed)]);
     case.world.put(0);
-    case.world.on_bind(0, vec![StepError::permanent("the secret cannot be opened"); 2]);
+    case.world.on_bind(0, vec![StepError::permanent(Sentence::verbatim("the secret cannot be opened")); 2]);
     assert_eq!(case.live().await, Life::rests(JobState::Stuck));
     assert_eq!(case.step(0), StepState::UndoFailed);
     case.unwind();

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use domain::ids::PreservationId;
 use saga::{AppliedUp, Held, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey};
+use sentence::Sentence;
 
 pub(crate) struct NoStatements;
 
 fn refused<T>() -> Result<T, JournalError> {
-    Err(JournalError::Illegal("no statement is expected here".to_owned()))
+    Err(JournalError::Illegal(Sentence::verbatim("no statement is expected here")))
 }
 
 #[async_trait]

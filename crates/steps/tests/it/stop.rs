@@ -234,7 +234,7 @@ async fn what_was_kept_and_is_gone_is_told() {
     let error = stop.undo(&cx, Some(output.clone())).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.to_string().contains(&world.retired()), "{error}");
-    let hint = error.hint.unwrap();
+    let hint = error.hint.unwrap().to_string();
     assert!(hint.contains(&format!("--name {} {}", world.at.container, old.id)), "{hint}");
     assert!(hint.contains(&format!("backout job resolve {} retry", world.job)), "{hint}");
 

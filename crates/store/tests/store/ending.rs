@@ -9,6 +9,7 @@ use domain::job::{JobEvent, JobState};
 use domain::plan::{ServiceAt, StepSpec};
 use domain::step::StepEvent;
 use saga::{JobNote, Journal, Keeper, Preservation, StatementJournal, StepError};
+use sentence::Sentence;
 
 use crate::support::{APPLICATION, ENVIRONMENT, Shop, cursor, two_steps};
 
@@ -77,7 +78,10 @@ async fn a_job_that_was_undone_leaves_what_ran_before() {
     shop.enqueue(DeploymentKind::Deploy, "v2.0.0", two_steps()).await;
     let held = shop.claim().await;
     shop.step(&held, 0, StepEvent::Start).await;
-    let note = JobNote { step: Some(0), error: Some(StepError::permanent("no such host").with_hint("look")) };
+    let note = JobNote {
+        step: Some(0),
+        error: Some(StepError::permanent(Sentence::verbatim("no such host")).with_command("look")),
+    };
     shop.database.job(&held, JobEvent::UnwindBegun, note).await.unwrap();
     assert_eq!(shop.job(&held, JobEvent::UnwindFinished).await, JobState::Undone);
     let environment = shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
@@ -85,7 +89,7 @@ async fn a_job_that_was_undone_leaves_what_ran_before() {
     let job = shop.database.job_view(held.job).await.unwrap();
     let error = job.error.unwrap();
     assert_eq!(
-        (error.step, error.message.to_string().as_str(), error.hint.as_deref()),
+        (error.step, error.message.to_string().as_str(), error.hint.map(|hint| hint.to_string()).as_deref()),
         (Some(0), "no such host", Some("look"))
     );
     assert!(job.ended_at.is_some() && job.measurements.is_some());

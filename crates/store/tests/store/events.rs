@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::ids::JobId;
 use domain::step::StepEvent;
 use saga::{Journal, StepError, StepNote};
+use sentence::Sentence;
 use serde_json::json;
 
 use crate::support::{ACTOR, Shop};
@@ -53,7 +54,7 @@ async fn a_steps_events_carry_its_state_output_and_error() {
     let note = StepNote { output: Some(json!({ "rows": 7 })), error: None };
     shop.database.step(&held, 0, StepEvent::Finish, note).await.unwrap();
     shop.step(&held, 1, StepEvent::Start).await;
-    let error = StepError::permanent("no such host").with_hint("backout hosts");
+    let error = StepError::permanent(Sentence::verbatim("no such host")).with_command("backout hosts");
     let note = StepNote { output: None, error: Some(error) };
     shop.database.step(&held, 1, StepEvent::Fail, note).await.unwrap();
 
@@ -80,7 +81,7 @@ async fn an_undone_step_still_says_why_it_had_failed() {
     let shop = Shop::open().await;
     let held = shop.claimed().await;
     shop.step(&held, 0, StepEvent::Start).await;
-    let note = StepNote { output: None, error: Some(StepError::permanent("no such host")) };
+    let note = StepNote { output: None, error: Some(StepError::permanent(Sentence::verbatim("no such host"))) };
     shop.database.step(&held, 0, StepEvent::Fail, note).await.unwrap();
     shop.step(&held, 0, StepEvent::BeginUndo).await;
     shop.step(&held, 0, StepEvent::FinishUndo).await;

@@ -5,6 +5,7 @@ use domain::ids::JobId;
 use domain::job::{JobEvent, JobState};
 use domain::step::{StepEvent, StepState};
 use saga::{Held, JobNote, Journal, StepError, StepNote};
+use sentence::Sentence;
 
 use crate::support::{ACTOR, Shop};
 
@@ -14,7 +15,7 @@ async fn stuck(shop: &Shop) -> Held {
     shop.step(&held, 0, StepEvent::Start).await;
     shop.step(&held, 0, StepEvent::Finish).await;
     shop.step(&held, 1, StepEvent::Start).await;
-    let error = Some(StepError::permanent("no such host"));
+    let error = Some(StepError::permanent(Sentence::verbatim("no such host")));
     shop.database.step(&held, 1, StepEvent::Fail, StepNote { error: error.clone(), output: None }).await.unwrap();
     shop.database.job(&held, JobEvent::GotStuck, JobNote { step: Some(1), error }).await.unwrap();
     held

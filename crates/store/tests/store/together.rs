@@ -7,6 +7,7 @@ use domain::job::{JobEvent, JobState};
 use domain::plan::{ServiceAt, StepSpec};
 use domain::step::StepEvent;
 use saga::{Held, JobNote, Journal, Keeper, Preservation, StatementJournal, StepError};
+use sentence::Sentence;
 use sqlx::Row;
 
 use crate::support::{Shop, new_job, two_steps};
@@ -17,7 +18,7 @@ const TEXT: &str = "it's \"quoted\" \\' `; DROP TABLE jobs; -- \n\0 0x41 % _ ü 
 type End = (Held, JobEvent, JobNote);
 
 fn failure(step: Option<u32>) -> JobNote {
-    JobNote { step, error: Some(StepError::permanent(TEXT).with_hint(TEXT)) }
+    JobNote { step, error: Some(StepError::permanent(Sentence::verbatim(TEXT)).with_command(TEXT)) }
 }
 
 /// Starts two containers, whose images are recorded.
@@ -81,7 +82,7 @@ async fn about_to_end(shop: &Shop) -> Vec<End> {
     ends.push((untouched, JobEvent::FailedUntouched, failure(Some(1))));
     for note in [JobNote::default(), failure(None)] {
         let undone = claimed(shop, Rollback, TEXT, services(shop, "v1.0.0").await).await;
-        let begun = JobNote { step: Some(0), error: Some(StepError::permanent("why it began")) };
+        let begun = JobNote { step: Some(0), error: Some(StepError::permanent(Sentence::verbatim("why it began"))) };
         shop.database.job(&undone, JobEvent::UnwindBegun, begun).await.unwrap();
         ends.push((undone, JobEvent::UnwindFinished, note));
     }
@@ -140,7 +141,10 @@ async fn many_jobs_that_end_at_once_each_get_the_end_that_they_get_alone() {
     assert_eq!(views[1].measurements.as_ref().unwrap().rows_preserved, 5);
     assert_eq!(views[5].state, JobState::Failed);
     let failed = views[5].error.clone().unwrap();
-    assert_eq!((failed.step, failed.message.to_string().as_str(), failed.hint.as_deref()), (Some(1), TEXT, Some(TEXT)));
+    assert_eq!(
+        (failed.step, failed.message.to_string().as_str(), failed.hint.map(|hint| hint.to_string()).as_deref()),
+        (Some(1), TEXT, Some(TEXT))
+    );
     assert_eq!(views[6].error.as_ref().unwrap().message, "why it began");
     assert_eq!(views[7].error.as_ref().unwrap().message, TEXT);
     assert_eq!((views[8].state, &views[8].error), (JobState::Succeeded, &None));

@@ -201,8 +201,9 @@ async fn containers(
     let mut checks = Vec::new();
     for service in &environment.spec.services {
         for host in &service.hosts {
-            let is_here =
-                |name: &str, value: &String, found: &Finding| found.params.get(name).is_none_or(|of| of == value);
+            let is_here = |name: &str, value: &String, found: &Finding| {
+                found.params.get(name).is_none_or(|of| of == value.as_str())
+            };
             let found: Vec<&Finding> = plan
                 .findings
                 .iter()

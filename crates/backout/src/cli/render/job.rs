@@ -30,7 +30,7 @@ pub(crate) fn outcome(language: Language, job: &JobView) -> String {
         let named = step.map(|step| format!("{} {}: ", i18n::step_name(language, &step.name), step.subject));
         let _ = writeln!(told, "  {}{}", named.unwrap_or_default(), error.message);
         if let Some(hint) = &error.hint {
-            let _ = writeln!(told, "  {}", text(language, "cli.next", [("command", hint.as_str())]));
+            let _ = writeln!(told, "  {}", text(language, "cli.next", [("command", hint.to_string().as_str())]));
         }
     }
     for (step, warning) in job.steps.iter().flat_map(warnings) {

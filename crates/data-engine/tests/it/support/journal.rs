@@ -13,6 +13,7 @@ use saga::{
     AppliedUp, Held, JobNote, JobRecord, Journal, JournalError, LedgerRecord, Preservation, StatementEntry,
     StatementJournal, StatementKey, StepNote,
 };
+use sentence::Sentence;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -226,15 +227,15 @@ impl StatementJournal for Memory {
 #[async_trait]
 impl Journal for Memory {
     async fn load(&self, _: &Held) -> Result<JobRecord, JournalError> {
-        Err(JournalError::Illegal("no jobs here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("no jobs here")))
     }
 
     async fn step(&self, _: &Held, _: u32, _: StepEvent, _: StepNote) -> Result<StepState, JournalError> {
-        Err(JournalError::Illegal("no steps here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("no steps here")))
     }
 
     async fn job(&self, _: &Held, _: JobEvent, _: JobNote) -> Result<JobState, JournalError> {
-        Err(JournalError::Illegal("no jobs here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("no jobs here")))
     }
 
     async fn progress(&self, held: &Held, _: u32, message: Value) -> Result<(), JournalError> {

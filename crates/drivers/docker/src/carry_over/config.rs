@@ -1,5 +1,6 @@
 //! `Config`: the container's settings minus the old image's defaults.
 
+use sentence::sentence;
 use serde_json::{Map, Value, json};
 
 use super::{Container, EnvChange, Overrides, command, is_another_containers};
@@ -89,7 +90,7 @@ fn environment(
         .collect();
     for (name, change) in &overrides.env {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(Error::CarryOver(format!("{name:?} is not the name of an environment variable")));
+            return Err(Error::CarryOver(sentence!("\"{name}\" is not the name of an environment variable", name)));
         }
         entries.retain(|entry| variable(entry) != name);
         match change {

@@ -13,6 +13,7 @@ mod network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use sentence::{Sentence, sentence};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -75,7 +76,7 @@ pub struct CarriedOver {
     /// the endpoint settings of each.
     pub further_networks: BTreeMap<String, Value>,
     /// What the replacement will not have, each as `field: reason`.
-    pub not_carried: Vec<String>,
+    pub not_carried: Vec<Sentence>,
 }
 
 impl fmt::Debug for CarriedOver {
@@ -139,12 +140,12 @@ struct Container<'a> {
 impl<'a> Container<'a> {
     fn new(inspect: &'a Value) -> Result<Self> {
         let part = |name: &str| {
-            inspect[name].as_object().ok_or_else(|| Error::CarryOver(format!("its inspect has no {name}")))
+            inspect[name].as_object().ok_or_else(|| Error::CarryOver(sentence!("its inspect has no {name}", name)))
         };
         let short_id = inspect["Id"]
             .as_str()
             .and_then(|id| id.get(..12))
-            .ok_or_else(|| Error::CarryOver("its inspect has no Id".to_owned()))?;
+            .ok_or_else(|| Error::CarryOver(sentence!("its inspect has no Id")))?;
         let host_config = part("HostConfig")?;
         Ok(Self {
             inspect,

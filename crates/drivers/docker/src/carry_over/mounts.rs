@@ -1,6 +1,7 @@
 //! `HostConfig`, verbatim but for mounts: anonymous volumes get their name, so that the replacement
 //! has the same data and not a fresh volume.
 
+use sentence::sentence;
 use serde_json::{Map, Value};
 
 use super::{Container, Overrides};
@@ -59,7 +60,7 @@ fn volumes(inspect: &Value) -> Result<Vec<Volume<'_>>> {
                 mount[field]
                     .as_str()
                     .filter(|text| !text.is_empty())
-                    .ok_or_else(|| Error::CarryOver(format!("one of its volumes has no {field}")))
+                    .ok_or_else(|| Error::CarryOver(sentence!("one of its volumes has no {field}", field)))
             };
             Ok(Volume { name: text("Name")?, destination: text("Destination")?, is_writable: mount["RW"] != false })
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentence::{Sentence, sentence};
 use serde_json::{Map, Value};
 
 use super::{Container, is_another_containers};
@@ -29,7 +30,7 @@ pub(super) struct Networks {
 }
 
 /// The endpoints of a replacement whose network mode is `mode`: that of the container, or another one.
-pub(super) fn carried(container: &Container<'_>, mode: &str, not_carried: &mut Vec<String>) -> Networks {
+pub(super) fn carried(container: &Container<'_>, mode: &str, not_carried: &mut Vec<Sentence>) -> Networks {
     let mut networks = Networks { first: None, further: BTreeMap::new() };
     if !has_endpoints(container.network_mode) {
         return networks;
@@ -53,9 +54,9 @@ pub(super) fn carried(container: &Container<'_>, mode: &str, not_carried: &mut V
         }
     }
     if !has_first && mode == container.network_mode && has_endpoints(mode) {
-        not_carried.push(format!(
-            "NetworkSettings.Networks: the container was disconnected from {}, and its replacement will be connected to it",
-            container.network_mode
+        not_carried.push(sentence!(
+            "NetworkSettings.Networks: the container was disconnected from {network}, and its replacement will be connected to it",
+            network = container.network_mode
         ));
     }
     networks
@@ -67,13 +68,16 @@ fn has_endpoints(mode: &str) -> bool {
 }
 
 /// Names what was configured of an endpoint that the replacement will not have.
-fn note_left(name: &str, settings: &Map<String, Value>, mode: &str, not_carried: &mut Vec<String>) {
+fn note_left(name: &str, settings: &Map<String, Value>, mode: &str, not_carried: &mut Vec<Sentence>) {
     // Numbers and switches are there in any case, with the engine's defaults.
     let by_somebody = settings.iter().filter(|(_, value)| !value.is_number() && !value.is_boolean());
     let fields = by_somebody.map(|(field, _)| field.as_str()).collect::<Vec<_>>().join(", ");
     if !fields.is_empty() {
-        not_carried.push(format!(
-            "NetworkSettings.Networks.{name}: the replacement's network is {mode}, and {fields} of this one is not set there"
+        not_carried.push(sentence!(
+            "NetworkSettings.Networks.{name}: the replacement's network is {mode}, and {fields} of this one is not set there",
+            name,
+            mode,
+            fields
         ));
     }
 }
@@ -106,7 +110,7 @@ fn configured(endpoint: &Value, container: &Container<'_>) -> Map<String, Value>
 }
 
 /// Names the host ports that the engine chose, since it will choose others.
-pub(super) fn note_chosen_ports(container: &Container<'_>, not_carried: &mut Vec<String>) {
+pub(super) fn note_chosen_ports(container: &Container<'_>, not_carried: &mut Vec<Sentence>) {
     let Some(ports) = container.inspect["NetworkSettings"]["Ports"].as_object() else {
         return;
     };
@@ -117,8 +121,10 @@ pub(super) fn note_chosen_ports(container: &Container<'_>, not_carried: &mut Vec
         });
         let chosen = bound.as_array().and_then(|all| all.first()).map(|b| &b["HostPort"]);
         if let (false, Some(Value::String(host_port))) = (is_fixed, chosen) {
-            not_carried.push(format!(
-                "NetworkSettings.Ports.{port}: host port {host_port} was chosen by the engine, which will choose another"
+            not_carried.push(sentence!(
+                "NetworkSettings.Ports.{port}: host port {host_port} was chosen by the engine, which will choose another",
+                port,
+                host_port
             ));
         }
     }

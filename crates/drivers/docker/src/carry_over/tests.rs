@@ -105,7 +105,8 @@ fn a_published_port_stays_exposed_and_a_port_chosen_by_the_engine_is_named() {
     let carried = carry(&inspect, &to_new());
     assert_eq!(carried.body["ExposedPorts"], json!({ "80/tcp": {}, "9090/tcp": {} }));
     assert_eq!(carried.not_carried.len(), 1);
-    assert!(carried.not_carried[0].contains("9090/tcp") && carried.not_carried[0].contains("49153"));
+    let lost = carried.not_carried[0].to_string();
+    assert!(lost.contains("9090/tcp") && lost.contains("49153"), "{lost}");
 
     let mut overrides = to_new();
     overrides.host_config.insert("PortBindings".to_owned(), json!({ "80/tcp": [{ "HostPort": "8081" }] }));
@@ -270,7 +271,7 @@ fn a_first_network_that_was_taken_away_is_named() {
     inspect["NetworkSettings"]["Networks"] = json!({ "back": {} });
     let carried = carry(&inspect, &to_new());
     assert_eq!(carried.not_carried.len(), 1);
-    assert!(carried.not_carried[0].contains("front"));
+    assert!(carried.not_carried[0].to_string().contains("front"));
 }
 
 /// On `front` by choice and on `back` besides, with a port published.
@@ -311,7 +312,8 @@ fn endpoints_follow_the_network_that_replaces_another() {
     );
     assert!(to_back.further_networks.is_empty());
     assert_eq!(to_back.not_carried.len(), 1);
-    assert!(to_back.not_carried[0].contains("front") && to_back.not_carried[0].contains("Aliases"));
+    let lost = to_back.not_carried[0].to_string();
+    assert!(lost.contains("front") && lost.contains("Aliases"), "{lost}");
 
     let to_other = moved("other");
     assert_eq!(to_other.body.get("NetworkingConfig"), None);

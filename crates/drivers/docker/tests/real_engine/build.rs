@@ -27,7 +27,7 @@ async fn a_failed_build_tells_the_engines_words() {
     let engine = engine().await;
     let error = build_image(&engine, "broken:1", "FROM scratch\nCOPY absent /absent\n", &[]).await.unwrap_err();
     let Error::Build { message, .. } = &error else { panic!("{error}") };
-    assert!(message.contains("absent"), "{message}");
+    assert!(message.to_string().contains("absent"), "{message}");
 
     let error = build_image(&engine, "broken:1", PLAIN, &[("probe", probe().join("absent"))]).await.unwrap_err();
     assert!(matches!(error, Error::Build { .. }), "{error}");

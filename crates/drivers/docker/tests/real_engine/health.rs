@@ -59,7 +59,7 @@ async fn a_container_that_ends_is_told_at_once_with_code_and_log_even_if_it_is_r
         let error = engine.wait_healthy(&id, SOON).await.unwrap_err();
         let Error::Exited { exit_code, log, .. } = &error else { panic!("{error}") };
         assert!(start.elapsed() < SOON / 2);
-        assert!(log.starts_with("going down"), "{log}");
+        assert!(log.to_string().starts_with("going down"), "{log}");
         if policy == "no" {
             assert_eq!(*exit_code, 7);
         }

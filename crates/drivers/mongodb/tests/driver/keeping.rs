@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use driver_mongodb::{Error, Overwrite, Restored, Target, Turn, Unset, Verified};
+use sentence::Sentence;
 use serde_json::{Value, json};
 
 use crate::support::{documents, insert, int, run, target};
@@ -205,12 +206,12 @@ async fn each_page_is_asked_for_and_none_is_written_after_a_refusal() {
     let counter = Arc::clone(&asked);
     let watched = target.watched("job/1/r/7/down/0", move |turn| {
         let refused = turn == Turn::Write && counter.fetch_add(1, Ordering::SeqCst) >= 4;
-        Box::pin(async move { if refused { Err(Error::Stopped("taken over".into())) } else { Ok(()) } })
+        Box::pin(async move { if refused { Err(Error::Stopped(Sentence::verbatim("taken over"))) } else { Ok(()) } })
     });
     // Three pages are copied, and of those to be removed only the first is.
     watched.keep_fields("pages", &json!({}), &hidden, KEEP).await.unwrap();
     let error = watched.unset_where_equal("pages", &json!({}), &hidden, KEEP, 5).await.unwrap_err();
-    assert!(matches!(&error, Error::Stopped(why) if why == "taken over"), "{error}");
+    assert!(matches!(&error, Error::Stopped(why) if *why == "taken over"), "{error}");
     assert_eq!(target.count("pages", &json!({ "hidden": true })).await.unwrap(), 700);
     assert!(watched.restore_fields(KEEP, "pages", &hidden).await.is_err());
     assert_eq!(target.count("pages", &json!({ "hidden": true })).await.unwrap(), 700);

@@ -33,7 +33,7 @@ const placed = (method, at, stack = where()) => {
   return Object.defineProperty(call, "discarded", { get: () => placed(method, { ...at, discarded: true }, stack) });
 };
 
-const used = (method) => native.used("the script uses the result of " + method, where());
+const used = (method) => native.used(method, where());
 
 // The result of a write: live what `shape` makes of the reply; while recording an object that ends
 // the recording as soon as something in it is looked at.

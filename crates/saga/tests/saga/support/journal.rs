@@ -10,6 +10,7 @@ use domain::ids::{EnvironmentId, JobId, WorkerId};
 use domain::job::{self, JobEvent, JobState};
 use domain::plan::Plan;
 use domain::step::{self, StepEvent, StepState};
+use sentence::Sentence;
 use serde_json::Value;
 
 use super::chaos::Chaos;
@@ -191,7 +192,7 @@ impl MemoryJournal {
                 .push(format!("{number}: {what} {}", fault.map(|fault| format!("{fault:?}")).unwrap_or_default()));
             match fault {
                 Some(Fault::Away) => return Err(away()),
-                Some(Fault::Broken) => return Err(JournalError::Corrupt("planned".into())),
+                Some(Fault::Broken) => return Err(JournalError::Corrupt(Sentence::verbatim("planned"))),
                 Some(Fault::TakenOver) => {
                     inner.fence += 1;
                     inner.owner = Some(WorkerId::generate());
@@ -203,7 +204,7 @@ impl MemoryJournal {
             }
             let result = change(&mut inner).map_err(|illegal| {
                 inner.illegal.push(format!("{number}: {what}: {illegal}"));
-                JournalError::Illegal(illegal)
+                JournalError::Illegal(Sentence::verbatim(illegal))
             });
             (result, fault)
         };
@@ -219,7 +220,7 @@ impl Inner {
 }
 
 fn away() -> JournalError {
-    JournalError::Unavailable("planned".into())
+    JournalError::Unavailable(Sentence::verbatim("planned"))
 }
 
 #[async_trait]

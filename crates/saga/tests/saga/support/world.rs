@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use backout_saga::{BoundStep, Erased, ErrorKind, Probe, Step, StepContext, StepError, StepFactory};
 use domain::ids::JobId;
 use domain::plan::{Plan, StepSpec};
+use sentence::Sentence;
 use tokio::sync::Barrier;
 
 use super::chaos::Chaos;
@@ -193,7 +194,7 @@ impl Step for CellStep {
     async fn probe(&self, _: &StepContext) -> Result<Probe<u32>, StepError> {
         let mut inner = self.world.inner();
         if inner.unknown.contains(&self.id) {
-            return Ok(Probe::Unknown(format!("cell {} cannot be seen", self.id)));
+            return Ok(Probe::Unknown(Sentence::verbatim(format!("cell {} cannot be seen", self.id))));
         }
         let cell = inner.cells.get_mut(&self.id).unwrap();
         cell.probes += 1;
@@ -275,7 +276,7 @@ impl CellStep {
     }
 
     fn error(&self, kind: ErrorKind) -> StepError {
-        StepError::new(kind, format!("step {} was told to fail", self.id))
+        StepError::new(kind, Sentence::verbatim(format!("step {} was told to fail", self.id)))
     }
 
     fn apply(&self, cx: &StepContext) {

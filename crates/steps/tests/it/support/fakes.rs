@@ -15,6 +15,7 @@ use domain::step::{StepEvent, StepState};
 use driver_docker::Engine;
 use saga::{ErrorKind, Held, JobNote, JobRecord, Journal, JournalError, StepError, StepNote};
 use secrecy::SecretString;
+use sentence::Sentence;
 use serde_json::Value;
 use steps::{OpenService, Provider};
 use tempfile::TempDir;
@@ -80,7 +81,7 @@ impl Provider for FakeProvider {
         let settings = self.settings.lock().unwrap();
         if settings.config_sha256 != config_sha256 {
             let why = format!("the configuration of {service} is not the one that was registered");
-            return Err(StepError::new(ErrorKind::WorldChanged, why));
+            return Err(StepError::new(ErrorKind::WorldChanged, Sentence::verbatim(why)));
         }
         Ok(settings.pinned.get(&release).map(opened).unwrap_or_default())
     }
@@ -118,7 +119,7 @@ impl Provider for FakeProvider {
         let mut settings = self.settings.lock().unwrap();
         if settings.refusals > 0 {
             settings.refusals -= 1;
-            return Err(JournalError::Unavailable("the connection was lost".to_owned()));
+            return Err(JournalError::Unavailable(Sentence::verbatim("the connection was lost")));
         }
         settings.backups.push((store.to_owned(), report.clone()));
         Ok(())
@@ -157,15 +158,15 @@ impl Fence {
 #[async_trait]
 impl Journal for Fence {
     async fn load(&self, _: &Held) -> Result<JobRecord, JournalError> {
-        Err(JournalError::Illegal("not kept here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("not kept here")))
     }
 
     async fn step(&self, _: &Held, _: u32, _: StepEvent, _: StepNote) -> Result<StepState, JournalError> {
-        Err(JournalError::Illegal("not kept here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("not kept here")))
     }
 
     async fn job(&self, _: &Held, _: JobEvent, _: JobNote) -> Result<JobState, JournalError> {
-        Err(JournalError::Illegal("not kept here".to_owned()))
+        Err(JournalError::Illegal(Sentence::verbatim("not kept here")))
     }
 
     async fn progress(&self, _: &Held, _: u32, news: Value) -> Result<(), JournalError> {
