@@ -1,7 +1,7 @@
 //! The same commands for people who read Chinese.
 
 use super::desk::{Desk, Said, in_order};
-use crate::support::{Scene, shared_backout};
+use crate::support::{Scene, broken_release, shared_backout};
 
 /// Sections of the locale files: a key that has no sentence is shown as it is.
 const SECTIONS: [&str; 9] =
@@ -48,7 +48,8 @@ async fn whoever_reads_chinese_goes_back_in_chinese() {
     let plan = [title.as_str(), "检查结果", "警告", "差异", "步骤", "预计用时", "停止服务", "撤回迁移", "计划摘要："];
     desk.says_in_chinese(&["plan"], 0, &plan);
     desk.says_in_chinese(&["rollback"], 3, &["此操作需要确认，但此处无法询问；未做任何改动。", "下一步：--yes"]);
-    desk.says_in_chinese(&["rollback", "v9.9.9"], 3, &["下一步：backout releases"]);
+    let unknown = format!("'{}' 没有版本 v9.9.9", scene.app);
+    desk.says_in_chinese(&["rollback", "v9.9.9"], 3, &[&unknown, "下一步：backout releases"]);
 
     let reason = "新版本返回 500";
     let back = desk.says_in_chinese(&["rollback", "--yes", "--reason", reason], 0, &plan);
@@ -68,4 +69,19 @@ async fn whoever_reads_chinese_goes_back_in_chinese() {
     assert!(by_locale.stdout.contains("应用"), "{by_locale}");
     let by_flag = desk.run_with(&["status", "--lang", "en"], &[("LC_ALL", "zh_CN.UTF-8")]);
     assert!(by_flag.stdout.contains("Application"), "{by_flag}");
+}
+
+#[tokio::test]
+async fn why_a_step_failed_and_why_a_field_is_refused_is_told_in_chinese() {
+    let backout = shared_backout().await;
+    let scene = Scene::on_v082(backout).await.unwrap();
+    scene.client.register_release(&scene.app, &broken_release().unwrap()).await.unwrap();
+    let desk = Desk { backout, app: &scene.app };
+    let broken = ["rollback", "v0.8.1-broken", "--yes", "--reason", "试验"];
+    let back = desk.says_in_chinese(&broken, 4, &["● 已撤销", "已结束，退出码"]);
+    assert!(!back.stdout.contains("exit code") && !back.stdout.contains("container "), "{back}");
+    assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
+
+    let long = "长".repeat(700);
+    desk.says_in_chinese(&["rollback", "--yes", "--reason", &long], 3, &["reason 超过", "字节"]);
 }

@@ -86,7 +86,7 @@ async fn a_script_that_changes_something_gets_the_job_as_it_ended() {
     let forward = desk.json(&["deploy", "v0.8.2", "--yes", "--reason", "script"], 0);
     assert_eq!([&forward["kind"], &forward["state"]], ["deploy", "succeeded"]);
     assert!(forward["measurements"]["rows_restored"].as_u64().unwrap() > 0, "{forward:#}");
-    let on = desk.json(&["maintenance", "on", "--reason", "script"], 0);
+    let on = desk.json(&["maintenance", "on", "--yes", "--reason", "script"], 0);
     assert_eq!([&on["kind"], &on["state"]], ["maintenance_on", "succeeded"]);
     assert_eq!(desk.json(&["status"], 0)["items"][0]["maintenance"], "script");
     let off = desk.json(&["maintenance", "off"], 0);

@@ -39,6 +39,7 @@ async fn what_is_refused_is_told_with_the_next_command_and_changes_nothing() {
         // Nobody to ask, or nothing to tell the history.
         (&["rollback"], ["nobody can be asked here; nothing was changed", "→ next: --yes --reason 'why'"]),
         (&["deploy", "v0.8.1"], ["nobody can be asked here; nothing was changed", "→ next: --yes"]),
+        (&["maintenance", "on"], ["nobody can be asked here; nothing was changed", "→ next: --yes --reason 'why'"]),
         (&["rollback", "--yes"], ["a reason is needed", "→ next: --reason 'why'"]),
     ] {
         desk.says(command, 3, &parts);

@@ -70,7 +70,7 @@ async fn visitors_meet_the_application_or_the_page_and_nothing_else() {
 async fn maintenance_by_a_person_keeps_the_services_running_behind_the_page() {
     let (scene, nginx) = behind_nginx(shared_backout().await, true).await;
     scene.deploy("v0.8.1").await.unwrap();
-    let request = domain::view::MaintenanceRequest { reason: "moving disks".into() };
+    let request = domain::view::MaintenanceRequest { reason: "moving disks".into(), confirm: Some(ENVIRONMENT.into()) };
     let job = scene.client.maintenance_on(&scene.app, ENVIRONMENT, &request).await.unwrap();
     assert_eq!(scene.rested(job.id).await.unwrap().state, JobState::Succeeded);
     assert_eq!(visit(&nginx).await, 503);

@@ -21,6 +21,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     responses(
         (status = 202, description = "The job that shows the page is accepted", body = Success<JobView>),
         (status = 409, description = "`environment-locked`", body = FailureBody),
+        (status = 422, description = "`confirmation-required`", body = FailureBody),
     ))]
 async fn maintenance_on(
     State(control): State<Control>,

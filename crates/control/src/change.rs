@@ -145,7 +145,8 @@ pub(crate) fn require_short(reason: &str) -> Result<()> {
     Err(Error::invalid_fields(vec![FieldError { field: "reason".into(), message }]))
 }
 
-fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
+/// Fails unless the caller has given what the environment's protection asks for.
+pub(crate) fn require_consent(environment: &StoredEnvironment, consent: &Consent<'_>) -> Result<()> {
     if !environment.spec.protection.typed_confirmation {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use domain::problem::ProblemType;
 use domain::view::{JobView, MaintenanceRequest};
 use sentence::sentence;
 
-use crate::change::{Consent, require_short};
+use crate::change::{Consent, require_consent, require_short};
 use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
@@ -17,12 +17,14 @@ impl Control {
         environment: &str,
         request: MaintenanceRequest,
     ) -> Result<JobView> {
-        self.switch(caller, application, environment, DeploymentKind::MaintenanceOn, &request.reason).await
+        let consent = Consent { reason: &request.reason, confirm: request.confirm.as_deref(), plan_digest: None };
+        self.switch(caller, application, environment, DeploymentKind::MaintenanceOn, consent).await
     }
 
     /// Takes the page away and starts the services again, as they were.
     pub async fn maintenance_off(&self, caller: &Caller, application: &str, environment: &str) -> Result<JobView> {
-        self.switch(caller, application, environment, DeploymentKind::MaintenanceOff, "").await
+        let consent = Consent { reason: "", confirm: None, plan_digest: None };
+        self.switch(caller, application, environment, DeploymentKind::MaintenanceOff, consent).await
     }
 
     async fn switch(
@@ -31,19 +33,21 @@ impl Control {
         application: &str,
         environment: &str,
         kind: DeploymentKind,
-        reason: &str,
+        consent: Consent<'_>,
     ) -> Result<JobView> {
         caller.require(permission::MAINTENANCE)?;
-        require_short(reason)?;
+        require_short(consent.reason)?;
         let stored = self.environment(application, environment).await?;
         let Some(current) = self.require_current(&stored, None).await? else {
             let detail =
                 sentence!("nothing has been deployed to '{application}/{environment}' yet", application, environment);
             return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_command("backout deploy VERSION"));
         };
+        // What brings an application back is its own confirmation.
+        if kind == DeploymentKind::MaintenanceOn {
+            require_consent(&stored, &consent)?;
+        }
         let plan = self.plan_change(&stored, &current, kind, SchemaMode::Keep).await?;
-        // Showing a page is its own confirmation: it loses nothing and is undone by one command.
-        let consent = Consent { reason, confirm: Some(&stored.name), plan_digest: None };
         self.accept(caller, &stored, plan, consent).await
     }
 }

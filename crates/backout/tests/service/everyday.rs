@@ -99,7 +99,7 @@ async fn before_the_first_deployment_the_next_command_is_named_and_a_job_says_wh
         desk.says(&[command], 0, &[]);
     }
     desk.says(&["rollback", "--yes"], 3, &["backout deploy VERSION"]);
-    desk.says(&["maintenance", "on"], 3, &["backout deploy VERSION"]);
+    desk.says(&["maintenance", "on", "--yes", "--reason", "r"], 3, &["backout deploy VERSION"]);
 
     // Nobody works: the job waits, and says so in both languages.
     let (deploy, id) = desk.wait_for_a_worker().await;

@@ -103,6 +103,8 @@ pub struct ResolveRequest {
 pub struct MaintenanceRequest {
     /// Shown on the page.
     pub reason: String,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
 }
 
 /// Makes an API token.
