@@ -78,7 +78,7 @@ async fn why_a_step_failed_and_why_a_field_is_refused_is_told_in_chinese() {
     scene.client.register_release(&scene.app, &broken_release().unwrap()).await.unwrap();
     let desk = Desk { backout, app: &scene.app };
     let broken = ["rollback", "v0.8.1-broken", "--yes", "--reason", "试验"];
-    let back = desk.says_in_chinese(&broken, 4, &["● 已撤销", "已结束，退出码"]);
+    let back = desk.says_in_chinese(&broken, 1, &["● 已撤销", "已结束，退出码"]);
     assert!(!back.stdout.contains("exit code") && !back.stdout.contains("container "), "{back}");
     assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
 
