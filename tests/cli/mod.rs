@@ -32,7 +32,11 @@ async fn the_maintenance_page_stands_from_on_to_off() {
     assert_eq!(scene.ask("GET", "/", None).await.unwrap().0, 404, "the application has no page there");
 
     let undo = format!("This undoes it: backout maintenance off --app {}", scene.app);
-    desk.says(&["maintenance", "on", "--yes", "--reason", "disks"], 0, &["production shows its maintenance page.", &undo]);
+    desk.says(
+        &["maintenance", "on", "--yes", "--reason", "disks"],
+        0,
+        &["production shows its maintenance page.", &undo],
+    );
     let (status, page) = scene.ask("GET", "/", None).await.unwrap();
     assert!(status == 503 && page.to_string().contains("disks"), "{status}: {page}");
     desk.says(&["status"], 0, &["v0.8.1", "The maintenance page of production is on: disks"]);

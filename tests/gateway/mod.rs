@@ -117,7 +117,7 @@ async fn a_worker_that_dies_at_the_switches_of_the_page_leaves_none_behind() {
         assert_eq!(job.state, JobState::Succeeded, "{step} {state}: {:?}", job.error);
         assert_eq!(visit(&nginx).await, 200, "{step} {state}");
         assert_eq!(scene.answering().await.unwrap(), "v0.8.1");
-        assert!(!nginx.directory().join(format!("{}.{ENVIRONMENT}.html", scene.app)).exists(), "{step} {state}");
+        assert!(!nginx.directory().join(format!("{}.{ENVIRONMENT}.on", scene.app)).exists(), "{step} {state}");
         scene.deploy("v0.8.2").await.unwrap();
     }
 }

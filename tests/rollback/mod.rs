@@ -67,7 +67,10 @@ async fn maintenance_by_a_person_answers_503_until_it_is_taken_away() {
     assert_eq!(crate::support::problem(refused), (422, "confirmation-required".into()));
     assert_eq!(scene.answering().await.unwrap(), "v0.8.1");
 
-    let request = domain::view::MaintenanceRequest { reason: "moving disks".into(), confirm: Some(crate::support::ENVIRONMENT.into()) };
+    let request = domain::view::MaintenanceRequest {
+        reason: "moving disks".into(),
+        confirm: Some(crate::support::ENVIRONMENT.into()),
+    };
     let job = scene.client.maintenance_on(&scene.app, crate::support::ENVIRONMENT, &request).await.unwrap();
     assert_eq!(scene.rested(job.id).await.unwrap().state, JobState::Succeeded);
     assert_eq!(scene.ask("GET", "/", None).await.unwrap().0, 503);

@@ -65,7 +65,7 @@ impl PageGateway {
     }
 
     fn evidence(&self, gateway: &Nginx) -> ShownByGateway {
-        ShownByGateway { gateway: self.gateway.url.clone(), file: gateway.page_file().display().to_string() }
+        ShownByGateway { gateway: self.gateway.url.clone(), file: gateway.switch_file().display().to_string() }
     }
 }
 

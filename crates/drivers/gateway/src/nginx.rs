@@ -22,7 +22,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// What clients are told; a rollback's window is of that order.
 const RETRY_AFTER_SECONDS: u32 = 30;
 /// A page is a few hundred bytes; whatever is longer was not written here.
-const MAX_PAGE_BYTES: u64 = 256 * 1024;
+const MAX_OWNER_BYTES: u64 = 256;
+/// The file whose existence is the switch. It is none of those that nginx answers with: a request that has found the page
+/// on still finds what to answer with when the page is taken away in the same moment.
+const SWITCH: &str = "on";
 
 /// How files end that are not shown yet.
 const PART: &str = ".part";
@@ -47,11 +50,11 @@ pub fn file_stem(environment: &str) -> String {
 pub fn snippet(directory: &Path, name: &str) -> String {
     let directory = directory.display();
     format!(
-        r#"# Backout shows the maintenance page of {name} while {name}.html exists.
+        r#"# Backout shows the maintenance page of {name} while {name}.{SWITCH} exists.
 # Include this file as the first line of the server block:
 #   include {directory}/{name}.conf;
 set $backout_page off;
-if (-f "{directory}/{name}.html") {{ set $backout_page on; }}
+if (-f "{directory}/{name}.{SWITCH}") {{ set $backout_page on; }}
 if ($uri ~ "^/\.backout/") {{ set $backout_page off; }}
 if ($backout_page = on) {{ return 503; }}
 error_page 503 /.backout/page;
@@ -82,6 +85,7 @@ location = /.backout/page {{
 pub struct Prepared {
     json: NamedTempFile,
     html: NamedTempFile,
+    switch: NamedTempFile,
 }
 
 impl Nginx {
@@ -95,9 +99,9 @@ impl Nginx {
         Self::new(directory, &file_stem(environment), url)
     }
 
-    /// The file whose existence is the switch.
-    pub fn page_file(&self) -> PathBuf {
-        self.file("html")
+    /// The file whose existence is the switch; it names the page's owner.
+    pub fn switch_file(&self) -> PathBuf {
+        self.file(SWITCH)
     }
 
     /// Whether the gateway includes this environment's snippet.
@@ -120,23 +124,23 @@ impl Nginx {
     /// The owner of the page that is shown; none where there is no page.
     ///
     /// # Errors
-    /// [`Error::File`] where the page cannot be read.
+    /// [`Error::File`] where the switch cannot be read.
     pub async fn owner(&self) -> Result<Option<String>> {
-        let path = self.page_file();
+        let path = self.switch_file();
         match fs::metadata(&path).await {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::file(sentence!("cannot look at {path}", path))(error)),
-            Ok(found) if found.len() > MAX_PAGE_BYTES => return Ok(Some(String::new())),
+            Ok(found) if found.len() > MAX_OWNER_BYTES => return Ok(Some(String::new())),
             Ok(_) => {}
         }
         match fs::read_to_string(&path).await {
-            Ok(html) => Ok(Some(Page::owner_of(&html).unwrap_or_default().to_owned())),
+            Ok(owner) => Ok(Some(owner.trim_end().to_owned())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::file(sentence!("cannot read {path}", path))(error)),
         }
     }
 
-    /// Writes the page beside those that may be shown, which changes nothing for visitors. [`Nginx::show`] is then two
+    /// Writes the page beside those that may be shown, which changes nothing for visitors. [`Nginx::show`] is then three
     /// `rename`s, right before which a caller can ask whether it still may; a page that is never shown goes with its
     /// [`Prepared`].
     ///
@@ -144,7 +148,11 @@ impl Nginx {
     /// [`Error::NoSnippet`] with nothing written; [`Error::File`].
     pub async fn prepare(&self, page: &Page) -> Result<Prepared> {
         self.require_snippet().await?;
-        Ok(Prepared { json: self.write("json", page.json()).await?, html: self.write("html", page.html()).await? })
+        Ok(Prepared {
+            json: self.write("json", page.json()).await?,
+            html: self.write("html", page.html()).await?,
+            switch: self.write(SWITCH, page.owner.clone()).await?,
+        })
     }
 
     /// Shows the page that was prepared, in place of any other, and sees the gateway answer with it.
@@ -153,20 +161,19 @@ impl Nginx {
     /// [`Error::File`]; [`Error::NotFollowing`] with the page in place.
     pub async fn show(&self, page: Prepared) -> Result<()> {
         self.put_in_place("json", page.json)?;
-        // Last, for this file is the switch.
         self.put_in_place("html", page.html)?;
+        self.put_in_place(SWITCH, page.switch)?;
         self.sync_directory().await?;
         self.require_page(true).await
     }
 
-    /// Takes the page away, whoever shows it, and sees the gateway answer without it.
+    /// Takes the page away, whoever shows it, and sees the gateway answer without it. What it said stays on disk for
+    /// requests that are under way.
     ///
     /// # Errors
     /// [`Error::File`]; [`Error::NotFollowing`] with the page gone.
     pub async fn hide(&self) -> Result<()> {
-        for extension in ["html", "json"] {
-            remove(&self.file(extension)).await?;
-        }
+        remove(&self.switch_file()).await?;
         self.remove_parts().await?;
         self.sync_directory().await?;
         self.require_page(false).await

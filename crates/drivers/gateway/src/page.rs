@@ -5,13 +5,11 @@ use serde_json::json;
 
 /// Shared with the page of the maintenance container.
 const PAGE: &str = include_str!("../../../../docker/maintenance-page/page.html");
-const OWNER: &str = "<!-- backout job ";
-const OWNER_END: &str = " -->";
 
 /// A page that is shown for a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Who shows it; a later look at the page tells whose it is. Letters, digits and `-` only.
+    /// Who shows it; a later look at the switch tells whose page it is. At most 256 bytes.
     pub owner: String,
     /// What readers are told.
     pub reason: String,
@@ -23,8 +21,7 @@ impl Page {
             "" => String::new(),
             reason => format!("<p>{label}: {}</p>", encode_safe(reason)),
         };
-        let page = PAGE.replace("{{notice}}", &notice("Reason")).replace("{{notice zh-CN}}", &notice("原因"));
-        format!("{OWNER}{}{OWNER_END}\n{page}", encode_safe(&self.owner))
+        PAGE.replace("{{notice}}", &notice("Reason")).replace("{{notice zh-CN}}", &notice("原因"))
     }
 
     pub(crate) fn json(&self) -> String {
@@ -34,11 +31,6 @@ impl Page {
         };
         json!({ "success": false, "code": 503, "message": message, "error": { "type": "maintenance" } }).to_string()
     }
-
-    /// The owner that the text of a page names.
-    pub(crate) fn owner_of(html: &str) -> Option<&str> {
-        html.lines().next()?.strip_prefix(OWNER)?.strip_suffix(OWNER_END)
-    }
 }
 
 #[cfg(test)]
@@ -46,10 +38,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_tells_its_owner_and_escapes_its_reason() {
+    fn a_page_escapes_its_reason() {
         let html = Page { owner: "0192-ab".into(), reason: "<b> & \"c\"".into() }.html();
-        assert_eq!(Page::owner_of(&html), Some("0192-ab"));
         assert!(html.contains("&lt;b&gt; &amp; &quot;c&quot;") && !html.contains("<b>"), "{html}");
-        assert_eq!(Page::owner_of("<!doctype html>"), None);
     }
 }

@@ -113,7 +113,7 @@ async fn a_restart_of_nginx_keeps_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_which_only_parts_were_written_is_not_shown_and_can_be_shown() {
     let front = Front::start().await;
-    for part in ["json", "json.part", "html.part"] {
+    for part in ["json", "html", "json.part", "on.part"] {
         std::fs::write(front.nginx.directory().join(format!("{NAME}.{part}")), "half a pa").unwrap();
     }
     assert_eq!((front.status().await, front.gateway.owner().await.unwrap()), (StatusCode::OK, None));
@@ -121,7 +121,7 @@ async fn a_page_of_which_only_parts_were_written_is_not_shown_and_can_be_shown()
     assert_eq!(front.gateway.owner().await.unwrap().as_deref(), Some("job-2"));
     front.gateway.hide().await.unwrap();
     assert_eq!(front.status().await, 200);
-    assert_eq!(front.files(), [format!("{NAME}.conf")]);
+    assert_eq!(front.files(), ["conf", "html", "json"].map(|extension| format!("{NAME}.{extension}")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +135,35 @@ async fn a_page_that_is_prepared_and_not_shown_changes_nothing_and_leaves_nothin
     let before = (shown("html"), shown("json"));
     drop(late);
     assert_eq!((shown("html"), shown("json")), before);
-    assert_eq!(front.files(), ["conf", "html", "json"].map(|extension| format!("{NAME}.{extension}")));
+    assert_eq!(front.files(), ["conf", "html", "json", "on"].map(|extension| format!("{NAME}.{extension}")));
+}
+
+/// A request that found the page on is answered with it, also when the page goes in the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_while_the_page_goes_on_and_off_meets_the_page_or_the_application() {
+    let front = Front::start().await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let visitors = (0..8).map(|_| tokio::spawn(visits(front.client.clone(), front.nginx.url(), stopped.clone())));
+    let visitors: Vec<_> = visitors.collect();
+    for _ in 0..200 {
+        front.show("job-1").await.unwrap();
+        front.gateway.hide().await.unwrap();
+    }
+    stop.send(true).unwrap();
+    for visitor in visitors {
+        assert_eq!(visitor.await.unwrap(), [0; 0], "something else than the application and the page");
+    }
+}
+
+/// What a visitor meets besides the application and the page, until told to stop.
+async fn visits(client: reqwest::Client, url: String, stopped: tokio::sync::watch::Receiver<bool>) -> Vec<u16> {
+    let mut met = Vec::new();
+    while !*stopped.borrow() {
+        let answer = client.get(&url).send().await;
+        met.push(answer.map_or(0, |answer| answer.status().as_u16()));
+    }
+    met.retain(|status| ![200, 503].contains(status));
+    met
 }
 
 #[tokio::test(flavor = "multi_thread")]
