@@ -178,9 +178,8 @@ impl Control {
 
 fn taken(error: store::Error, application: &str, environment: &str) -> Error {
     match error {
-        store::Error::Taken(what) if what.starts_with("port ") || what.starts_with("socket ") => {
-            Error::new(ProblemType::PortReserved, sentence!("{what} is reserved by another service", what))
-                .with_command("backout status")
+        reserved @ store::Error::Reserved { .. } => {
+            Error::new(ProblemType::PortReserved, reserved.sentence()).with_command("backout status")
         }
         store::Error::Taken(_) => Error::new(
             ProblemType::AlreadyExists,

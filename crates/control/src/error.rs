@@ -102,6 +102,7 @@ impl From<store::Error> for Error {
             store::Error::Unavailable(_) => {
                 (ProblemType::Unavailable, sentence!("the control database does not answer"))
             }
+            store::Error::Reserved { .. } => (ProblemType::PortReserved, error.sentence()),
             store::Error::Taken(what) => (ProblemType::AlreadyExists, sentence!("{what} is taken", what)),
             // A net: what a caller sends is measured before it gets to the store.
             store::Error::TooLong(what) => {

@@ -159,7 +159,7 @@ async fn reserve(connection: &mut MySqlConnection, id: EnvironmentId, spec: &Env
     for service in &spec.services {
         for host in service.hosts.iter().filter_map(|name| spec.host(name)) {
             for (colour, place) in service.places() {
-                sqlx::query(
+                let reserved = sqlx::query(
                     "INSERT INTO reservations (docker, place, environment_id, service, colour) VALUES (?, ?, ?, ?, ?)",
                 )
                 .bind(&host.docker)
@@ -168,15 +168,30 @@ async fn reserve(connection: &mut MySqlConnection, id: EnvironmentId, spec: &Env
                 .bind(&service.name)
                 .bind(colour.map(Colour::as_str))
                 .execute(&mut *connection)
-                .await
-                .map_err(|error| match Error::from(error) {
-                    Error::Taken(_) => Error::Taken(format!("{place} on {}", host.docker)),
-                    other => other,
-                })?;
+                .await;
+                match reserved.map_err(Error::from) {
+                    Ok(_) => {}
+                    Err(Error::Taken(_)) => {
+                        let by = holder(connection, &host.docker, &place.to_string()).await?;
+                        return Err(Error::Reserved { place: format!("{place} on {}", host.docker), by });
+                    }
+                    Err(other) => return Err(other),
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Whose place it is, `application/environment/service`. None where it was given back in between.
+async fn holder(connection: &mut MySqlConnection, docker: &str, place: &str) -> Result<Option<String>> {
+    let held = sqlx::query_scalar(
+        "SELECT CONCAT(applications.name, '/', environments.name, '/', reservations.service) FROM reservations \
+         JOIN environments ON environments.id = reservations.environment_id \
+         JOIN applications ON applications.id = environments.application_id \
+         WHERE reservations.docker = ? AND reservations.place = ?",
+    );
+    Ok(held.bind(docker).bind(place).fetch_optional(connection).await?)
 }
 
 fn stored(row: &MySqlRow) -> Result<StoredEnvironment> {

@@ -10,6 +10,13 @@ pub enum Error {
     Unavailable(#[source] sqlx::Error),
     /// A unique key is taken; the text is the constraint's name.
     Taken(String),
+    /// A place on a host belongs to another service.
+    Reserved {
+        /// Which, e.g. `port 8080 on unix:///run/docker.sock`.
+        place: String,
+        /// Whose it is, `application/environment/service`, unless it was given back meanwhile.
+        by: Option<String>,
+    },
     /// A text is longer than its column; the text is the column's name.
     TooLong(String),
     /// There is no such row.
@@ -110,6 +117,8 @@ impl Error {
                 sentence!("the control database does not answer: {reason}", reason = cause.to_string())
             }
             Self::Taken(what) => sentence!("'{what}' is taken", what),
+            Self::Reserved { place, by: Some(by) } => sentence!("{place} is reserved by {by}", place, by),
+            Self::Reserved { place, by: None } => sentence!("{place} is reserved by another service", place),
             Self::TooLong(what) => sentence!("'{what}' is too long", what),
             Self::Missing(what) => sentence!("there is no such {what}", what),
             Self::Conflict(why) => why.clone(),

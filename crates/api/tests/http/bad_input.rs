@@ -179,7 +179,15 @@ async fn a_port_of_a_host_that_another_environment_has_is_refused_with_its_addre
         assert!(!error["hint"].as_str().unwrap().is_empty(), "{error}");
         let detail = error["detail"].as_str().unwrap();
         assert!(detail.contains("port 8080") && detail.contains("unix:///run/docker.sock"), "{detail}");
+        assert!(detail.ends_with("/production/web"), "it says who has it: {detail}");
         assert_eq!(service.state().await, before);
+    }
+    let nameless = json!({ "name": "", "spec": settings(8082) });
+    for (body, told) in [(third, "预留"), (nameless, "name 必须为 1 到 63 个")] {
+        let request = service.request(Method::POST, ENVIRONMENTS).header("accept-language", "zh-CN").json(&body);
+        let refused = answer(request).await;
+        let detail = refused.body["error"]["detail"].as_str().unwrap();
+        assert!(detail.contains(told), "{detail}");
     }
 }
 
