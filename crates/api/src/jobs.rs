@@ -52,8 +52,8 @@ struct JobQuery {
 #[into_params(parameter_in = Query)]
 struct WaitQuery {
     /// Answer when the job rests (it ended, or is stuck), or after this time: `30s`, `500ms`; at most `60s`.
-    #[param(value_type = Option<String>, example = "30s")]
-    wait: Option<Wait>,
+    #[param(example = "30s")]
+    wait: Option<String>,
 }
 
 /// List jobs, newest first.
@@ -81,7 +81,8 @@ async fn show_job(
     Path(job): Path<JobId>,
     Query(query): Query<WaitQuery>,
 ) -> Answered {
-    if let Some(Wait(at_most)) = query.wait {
+    if let Some(wait) = &query.wait {
+        let Wait(at_most) = wait.parse()?;
         let waiting = control.wait_for_job(&caller, job, at_most);
         if let Some(job) = stopping.run_until_cancelled(waiting).await {
             return Ok(Answer::ok(job?));

@@ -3,7 +3,6 @@
 use axum::Extension;
 use axum::extract::State;
 use control::{Caller, Control, ReleaseFilter};
-use domain::problem::ProblemType;
 use domain::release::ReleaseSpec;
 use domain::view::{Page, ReleaseDetail, ReleaseView};
 use serde::Deserialize;
@@ -42,7 +41,7 @@ async fn register_release(
     Path(application): Path<String>,
     body: Result<Json<ReleaseSpec>, UnreadableBody>,
 ) -> Answered {
-    let Json(spec) = body.map_err(|body| body.with_type_at("version", ProblemType::InvalidVersion))?;
+    let Json(spec) = body.map_err(|body| body.or_no_version("version"))?;
     let (release, is_new) = control.register_release(&caller, &application, spec).await?;
     if !is_new {
         return Ok(Answer::ok(release));

@@ -6,7 +6,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
+use sentence::{Sentence, sentence};
 use tempfile::NamedTempFile;
+
+use crate::io_error::{Doing, IoError};
 
 const LOCK: &str = "lock";
 const RESTORING: &str = "restoring";
@@ -14,18 +17,22 @@ const MAX_HOLDER_BYTES: u64 = 4096;
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub(crate) enum Error {
     /// Another process works in it.
-    #[error("the data directory {path} is in use by {holder}")]
-    Held { path: PathBuf, holder: String },
+    Held { path: PathBuf, holder: Sentence },
     /// The operating system says no.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    Io(#[from] IoError),
+}
+
+impl Error {
+    /// What people are told.
+    pub(crate) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Held { path, holder } => sentence!("the data directory {path} is in use by {holder}", path, holder),
+            Self::Io(error) => error.sentence(),
+        }
+    }
 }
 
 /// How many processes may work in it at a time.
@@ -49,16 +56,13 @@ impl DataDirectory {
     /// Makes the directory if it is not there (only its owner may enter it) and takes its lock, which ends with the
     /// process, however it ends.
     pub(crate) fn open(path: &Path, sharing: Sharing) -> Result<Self, Error> {
-        let fail = |doing| move |source| Error::Io { doing, path: path.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail("make"))?;
-        let path = fs::canonicalize(path).map_err(fail("find"))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(IoError::of(Doing::Make, path))?;
+        let path = fs::canonicalize(path).map_err(IoError::of(Doing::Find, path))?;
         let file = path.join(LOCK);
-        let fail = |doing| {
-            let file = file.clone();
-            move |source| Error::Io { doing, path: file, source }
-        };
+        let fail = |doing| IoError::of(doing, &file);
         let mut options = File::options();
-        let mut lock = options.create(true).truncate(false).read(true).write(true).open(&file).map_err(fail("open"))?;
+        let mut lock =
+            options.create(true).truncate(false).read(true).write(true).open(&file).map_err(fail(Doing::Open))?;
         let operation = match sharing {
             Sharing::Alone => FlockOperation::NonBlockingLockExclusive,
             Sharing::Shared => FlockOperation::NonBlockingLockShared,
@@ -66,7 +70,7 @@ impl DataDirectory {
         match rustix::fs::flock(&lock, operation) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path, holder: holder(&mut lock) }),
-            Err(error) => return Err(fail("lock")(error.into())),
+            Err(error) => return Err(fail(Doing::Lock)(error.into()).into()),
         }
         if sharing == Sharing::Alone {
             let name = format!("process {} ({})", std::process::id(), command());
@@ -75,7 +79,7 @@ impl DataDirectory {
                 lock.rewind()?;
                 lock.write_all(name.as_bytes())
             };
-            write(&mut lock).map_err(fail("write"))?;
+            write(&mut lock).map_err(fail(Doing::Write))?;
         }
         Ok(Self { path, lock, sharing })
     }
@@ -101,11 +105,7 @@ impl DataDirectory {
             }),
             None => fs::remove_file(&path),
         };
-        done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|source| Error::Io {
-            doing: "write",
-            path,
-            source,
-        })
+        Ok(done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(IoError::of(Doing::Write, &path))?)
     }
 }
 
@@ -135,12 +135,12 @@ impl Drop for DataDirectory {
 }
 
 /// Who holds it, as they wrote it down.
-fn holder(lock: &mut File) -> String {
+fn holder(lock: &mut File) -> Sentence {
     let mut text = String::new();
     let read = lock.rewind().and_then(|()| lock.take(MAX_HOLDER_BYTES).read_to_string(&mut text));
     match read {
-        Ok(_) if !text.is_empty() => text,
-        _ => "other processes of Backout".to_owned(),
+        Ok(_) if !text.is_empty() => Sentence::verbatim(text),
+        _ => sentence!("other processes of Backout"),
     }
 }
 

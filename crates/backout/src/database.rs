@@ -38,7 +38,7 @@ pub(crate) fn wrong_keys(settings: &Settings, error: store::Error) -> Failure {
         return error.into();
     }
     let path = keys::path(settings);
-    Failure::new(Exit::Settings, Sentence::new("serve.keys-wrong").with("path", path.display()).with("reason", error))
+    Failure::new(Exit::Settings, Sentence::new("serve.keys-wrong").with("path", path).with("reason", error.sentence()))
 }
 
 impl Server {
@@ -62,7 +62,7 @@ impl Server {
 
     /// The server for dumps and what else is no business of the store.
     pub(crate) fn target(&self) -> Result<Target> {
-        Target::new(self.url.clone()).map_err(Failure::internal)
+        Target::new(self.url.clone()).map_err(|error| Failure::internal(error.sentence()))
     }
 
     /// Waits until it answers, and refuses a server that is too old.
@@ -79,7 +79,7 @@ impl Server {
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
                     tracing::warn!(%error, "waiting for the control database");
                 }
-                Err(error) => return Err(Failure::unavailable(error)),
+                Err(error) => return Err(error.into()),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

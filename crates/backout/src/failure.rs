@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use i18n::Language;
+use sentence::{ToValue, sentence};
 
 use crate::sentence::Sentence;
 use crate::{data_directory, embedded, keys};
@@ -43,18 +44,18 @@ impl Failure {
     }
 
     /// Something that is needed does not work.
-    pub(crate) fn unavailable(reason: impl std::fmt::Display) -> Self {
+    pub(crate) fn unavailable(reason: impl ToValue) -> Self {
         Self::new(Exit::Unavailable, Sentence::new("serve.unavailable").with("reason", reason))
     }
 
     /// Something of ours failed.
-    pub(crate) fn internal(reason: impl std::fmt::Display) -> Self {
+    pub(crate) fn internal(reason: impl ToValue) -> Self {
         Self::new(Exit::Internal, Sentence::new("serve.internal").with("reason", reason))
     }
 
     /// The control database is not whole.
     pub(crate) fn restore_unfinished(data_directory: &Path) -> Self {
-        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory.display());
+        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory);
         Self::new(Exit::Unavailable, sentence)
     }
 
@@ -74,9 +75,9 @@ impl From<data_directory::Error> for Failure {
     fn from(error: data_directory::Error) -> Self {
         let sentence = match &error {
             data_directory::Error::Held { path, holder } => {
-                Sentence::new("serve.held").with("path", path.display()).with("holder", holder)
+                Sentence::new("serve.held").with("path", path).with("holder", holder)
             }
-            data_directory::Error::Io { .. } => Sentence::new("serve.unavailable").with("reason", &error),
+            data_directory::Error::Io(error) => Sentence::new("serve.unavailable").with("reason", error.sentence()),
         };
         Self::new(Exit::Unavailable, sentence)
     }
@@ -84,28 +85,36 @@ impl From<data_directory::Error> for Failure {
 
 impl From<embedded::Error> for Failure {
     fn from(error: embedded::Error) -> Self {
-        Self::unavailable(error)
+        Self::unavailable(error.sentence())
+    }
+}
+
+impl From<driver_mariadb::Error> for Failure {
+    fn from(error: driver_mariadb::Error) -> Self {
+        Self::unavailable(error.sentence())
     }
 }
 
 impl From<keys::Error> for Failure {
     fn from(error: keys::Error) -> Self {
-        Self::new(Exit::Settings, Sentence::new("serve.keys-unusable").with("reason", error))
+        Self::new(Exit::Settings, Sentence::new("serve.keys-unusable").with("reason", error.sentence()))
     }
 }
 
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
-        if error.is_unavailable() { Self::unavailable(error) } else { Self::internal(error) }
+        let reason = error.sentence();
+        if error.is_unavailable() { Self::unavailable(reason) } else { Self::internal(reason) }
     }
 }
 
 impl From<control::Error> for Failure {
     fn from(error: control::Error) -> Self {
+        let reason = sentence!("{name}: {problem}", name = error.problem.slug(), problem = error.detail);
         if error.problem == domain::problem::ProblemType::Unavailable {
-            Self::unavailable(error)
+            Self::unavailable(reason)
         } else {
-            Self::internal(error)
+            Self::internal(reason)
         }
     }
 }

@@ -4,8 +4,10 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
+use sentence::{Sentence, sentence};
 use store::Keyring;
 
+use crate::io_error::{Doing, IoError};
 use crate::settings::Settings;
 
 /// Thousands of keys.
@@ -13,22 +15,26 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Why the file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub(crate) enum Error {
     /// It cannot be read or written.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    Io(#[from] IoError),
     /// It holds something else.
-    #[error("{path}: {source}")]
     Content {
         path: PathBuf,
         #[source]
         source: store::SealError,
     },
+}
+
+impl Error {
+    /// What people are told.
+    pub(crate) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Io(error) => error.sentence(),
+            Self::Content { path, source } => sentence!("{path}: {error}", path, error = source.sentence()),
+        }
+    }
 }
 
 /// A file of keys, with its text as it is.
@@ -55,7 +61,7 @@ impl KeyFile {
             self.beside(path)?.persist(path).map_err(|error| error.error)?;
             sync_folder_of(path)
         };
-        write().map_err(|source| Error::Io { doing: "write", path: path.to_owned(), source })
+        Ok(write().map_err(IoError::of(Doing::Write, path))?)
     }
 
     /// The same where there is no file yet; false where another process was faster.
@@ -65,7 +71,7 @@ impl KeyFile {
             Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error.error),
         };
-        write().map_err(|source| Error::Io { doing: "write", path: path.to_owned(), source })
+        Ok(write().map_err(IoError::of(Doing::Write, path))?)
     }
 
     fn beside(&self, path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
@@ -91,14 +97,13 @@ pub(crate) fn path(settings: &Settings) -> PathBuf {
 
 /// Reads the file of keys; none if there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<KeyFile>, Error> {
-    let fail = |source| Error::Io { doing: "read", path: path.to_owned(), source };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fail(error)),
+        Err(error) => return Err(IoError::of(Doing::Read, path)(error).into()),
     };
     let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(IoError::of(Doing::Read, path))?;
     let content = |source| Error::Content { path: path.to_owned(), source };
     KeyFile::parse(text).map(Some).map_err(content)
 }

@@ -6,6 +6,7 @@ mod data_directory;
 mod database;
 mod embedded;
 mod failure;
+mod io_error;
 mod keys;
 mod sentence;
 mod serve;

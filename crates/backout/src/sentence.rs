@@ -1,14 +1,13 @@
 //! A sentence that is chosen where something happens and told in the person's language where it is shown.
 
-use std::fmt::Display;
-
 use i18n::Language;
+use sentence::{ToValue, Value};
 
 /// A sentence of the locale files with what stands in its places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sentence {
     key: &'static str,
-    params: Vec<(&'static str, String)>,
+    params: Vec<(&'static str, Value)>,
 }
 
 impl Sentence {
@@ -19,14 +18,15 @@ impl Sentence {
 
     /// The same with a value in the place `%{name}`.
     #[must_use]
-    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
-        self.params.push((name, value.to_string()));
+    pub(crate) fn with(mut self, name: &'static str, value: impl ToValue) -> Self {
+        self.params.push((name, value.to_value()));
         self
     }
 
     /// Its text.
     pub(crate) fn text(&self, language: Language) -> String {
-        i18n::text(language, self.key, self.params.iter().map(|(name, value)| (*name, value.as_str())))
+        let params: Vec<_> = self.params.iter().map(|(name, value)| (*name, i18n::value(language, value))).collect();
+        i18n::text(language, self.key, params.iter().map(|(name, value)| (*name, value.as_str())))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::Method;
+use sentence::sentence;
 use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
@@ -60,5 +61,8 @@ impl Call {
 }
 
 fn encode(body: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(body).map_err(|error| Error::Settings(format!("the request cannot be written as JSON: {error}")))
+    let unwritable = |error: serde_json::Error| {
+        Error::Settings(sentence!("the request cannot be written as JSON: {error}", error = error.to_string()))
+    };
+    serde_json::to_vec(body).map_err(unwritable)
 }

@@ -3,6 +3,7 @@
 use domain::environment::FieldError;
 use domain::finding::Finding;
 use domain::ids::JobId;
+use sentence::{Sentence, sentence};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -47,6 +48,11 @@ pub(crate) struct Raw {
 
 const EXCERPT: usize = 120;
 
+/// What is wrong with an answer that is not of the expected shape.
+pub(crate) fn unreadable(error: &serde_json::Error) -> Sentence {
+    sentence!("its answer cannot be read: {error}", error = error.to_string())
+}
+
 impl Raw {
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -59,7 +65,7 @@ impl Raw {
         }
         match serde_json::from_slice::<Success<T>>(&self.body) {
             Ok(success) => Ok(success.data),
-            Err(error) => Err(Error::Protocol { url: self.url, detail: format!("its answer cannot be read: {error}") }),
+            Err(error) => Err(Error::Protocol { url: self.url, detail: unreadable(&error) }),
         }
     }
 
@@ -68,7 +74,8 @@ impl Raw {
         let Ok(failure) = serde_json::from_slice::<Failure>(&self.body) else {
             let body = String::from_utf8_lossy(&self.body);
             let excerpt: String = body.trim().chars().take(EXCERPT).collect();
-            return Error::Protocol { url: self.url.clone(), detail: format!("status {}: {excerpt}", self.status) };
+            let detail = sentence!("status {status}: {excerpt}", status = self.status, excerpt);
+            return Error::Protocol { url: self.url.clone(), detail };
         };
         Error::Problem(Box::new(Problem {
             status: self.status,

@@ -3,25 +3,24 @@
 use domain::environment::FieldError;
 use domain::finding::Finding;
 use domain::ids::JobId;
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 
 /// Why a call did not give what was asked for.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum Error {
     /// The service answered that it will not or cannot.
-    #[error("{0}")]
     Problem(Box<Problem>),
     /// The service could not be reached, or the connection was lost and repeating did not help. What was asked may
     /// have happened.
-    #[error("{url} cannot be reached: {reason}")]
     Unreachable {
         /// Address of the service.
         url: String,
         /// Why.
-        reason: String,
+        reason: Sentence,
     },
     /// Something is there, but no secure connection came about: its certificate is not trusted, or it speaks no TLS.
-    #[error("no secure connection to {url}: {reason}")]
     Tls {
         /// Address of the service.
         url: String,
@@ -29,16 +28,14 @@ pub enum Error {
         reason: String,
     },
     /// Something answered, but not as this API does.
-    #[error("{url} does not answer as a Backout service does: {detail}")]
     Protocol {
         /// What was asked.
         url: String,
         /// What is wrong with the answer.
-        detail: String,
+        detail: Sentence,
     },
     /// The client cannot work with these settings.
-    #[error("{0}")]
-    Settings(String),
+    Settings(Sentence),
 }
 
 /// The result of a call.
@@ -78,6 +75,19 @@ impl std::fmt::Display for Problem {
 }
 
 impl Error {
+    /// What people are told; what the service said of a problem is in the language that it was asked for.
+    pub fn sentence(&self) -> Sentence {
+        match self {
+            Self::Problem(problem) => Sentence::verbatim(problem.to_string()),
+            Self::Unreachable { url, reason } => sentence!("{url} cannot be reached: {reason}", url, reason),
+            Self::Tls { url, reason } => sentence!("no secure connection to {url}: {reason}", url, reason),
+            Self::Protocol { url, detail } => {
+                sentence!("{url} does not answer as a Backout service does: {detail}", url, detail)
+            }
+            Self::Settings(mistake) => mistake.clone(),
+        }
+    }
+
     /// The problem, if the service told one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {

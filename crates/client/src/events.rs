@@ -7,9 +7,10 @@ use domain::view::JobEventView;
 use futures::stream::{BoxStream, try_unfold};
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
+use sentence::{Sentence, sentence};
 
 use crate::call::Call;
-use crate::http::{LATE, Unread, next_piece, read, reason};
+use crate::http::{Unread, late, next_piece, read, reason};
 use crate::sse::Parser;
 use crate::{Client, Error, Result};
 
@@ -55,7 +56,7 @@ enum Heard {
     Bytes,
     /// The job rests, and everything was seen.
     Nothing,
-    Lost(String),
+    Lost(Sentence),
 }
 
 impl Follower {
@@ -64,8 +65,9 @@ impl Follower {
             while let Some(event) = self.parser.pop() {
                 match event.name.as_str() {
                     "job" | "step" | "progress" => {
-                        let event: JobEventView = serde_json::from_str(&event.data)
-                            .map_err(|error| self.odd(format!("an event cannot be read: {error}")))?;
+                        let event: JobEventView = serde_json::from_str(&event.data).map_err(|error| {
+                            self.odd(sentence!("an event cannot be read: {error}", error = error.to_string()))
+                        })?;
                         // What came before the connection was lost may come twice.
                         if event.seq > self.after {
                             self.after = event.seq;
@@ -104,17 +106,17 @@ impl Follower {
         };
         match tokio::time::timeout(SILENCE, next_piece(stream)).await {
             Ok(Ok(Some(bytes))) => {
-                self.parser.push(&bytes).map_err(|_| self.odd("an event is too long".to_owned()))?;
+                self.parser.push(&bytes).map_err(|_| self.odd(sentence!("an event is too long")))?;
                 Ok(Heard::Bytes)
             }
             // Whether the job rests is told to who comes back.
-            Ok(Ok(None)) => Ok(Heard::Lost("the stream of events ended".to_owned())),
+            Ok(Ok(None)) => Ok(Heard::Lost(sentence!("the stream of events ended"))),
             Ok(Err(error)) => Ok(Heard::Lost(reason(&error))),
-            Err(_) => Ok(Heard::Lost(format!("it was silent for {} s", SILENCE.as_secs()))),
+            Err(_) => Ok(Heard::Lost(sentence!("it was silent for {seconds} s", seconds = SILENCE.as_secs()))),
         }
     }
 
-    async fn connect(&self) -> Result<std::result::Result<Response<Incoming>, String>> {
+    async fn connect(&self) -> Result<std::result::Result<Response<Incoming>, Sentence>> {
         let call = Call::get(self.client.job(self.id, &["events"]))
             .header("accept", "text/event-stream".to_owned())
             .header("last-event-id", self.after.to_string());
@@ -122,8 +124,8 @@ impl Follower {
             Ok(Ok(response)) => response,
             Ok(Err(Unread::Lost { reason, .. })) => return Ok(Err(reason)),
             Ok(Err(Unread::Untrusted(reason))) => return Err(self.client.untrusted(reason)),
-            Ok(Err(Unread::TooLong)) => return Err(self.odd("its answer is too long".to_owned())),
-            Err(_) => return Ok(Err(LATE.to_owned())),
+            Ok(Err(Unread::TooLong)) => return Err(self.odd(sentence!("its answer is too long"))),
+            Err(_) => return Ok(Err(late())),
         };
         if response.status().is_success() {
             return Ok(Ok(response));
@@ -131,13 +133,13 @@ impl Follower {
         match tokio::time::timeout(HEADERS, read(call.url.as_str(), response)).await {
             Ok(Ok(raw)) => {
                 let error = raw.failure();
-                if error.is_transient() || raw.status >= 500 { Ok(Err(error.to_string())) } else { Err(error) }
+                if error.is_transient() || raw.status >= 500 { Ok(Err(error.sentence())) } else { Err(error) }
             }
-            Ok(Err(_)) | Err(_) => Ok(Err("its refusal could not be read".to_owned())),
+            Ok(Err(_)) | Err(_) => Ok(Err(sentence!("its refusal could not be read"))),
         }
     }
 
-    async fn pause(&mut self, reason: String) -> Result<()> {
+    async fn pause(&mut self, reason: Sentence) -> Result<()> {
         let away = self.away.get_or_insert_with(|| Away { since: Instant::now(), pause: FIRST_PAUSE });
         if away.since.elapsed() > AWAY {
             return Err(self.client.unreachable(reason));
@@ -148,7 +150,7 @@ impl Follower {
         Ok(())
     }
 
-    fn odd(&self, detail: String) -> Error {
+    fn odd(&self, detail: Sentence) -> Error {
         Error::Protocol { url: self.client.job(self.id, &["events"]).to_string(), detail }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
+use crate::envelope::unreadable;
 use crate::{Client, Error, Result};
 
 /// What the service says about itself.
@@ -43,7 +44,7 @@ impl Client {
         match serde_json::from_slice::<Envelope>(&raw.body) {
             Ok(envelope) => Ok(envelope.data),
             Err(_) if !raw.is_success() => Err(raw.failure()),
-            Err(error) => Err(Error::Protocol { url: raw.url, detail: format!("its answer cannot be read: {error}") }),
+            Err(error) => Err(Error::Protocol { url: raw.url, detail: unreadable(&error) }),
         }
     }
 }

@@ -12,6 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
+use sentence::{Sentence, sentence};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -64,18 +65,19 @@ pub(crate) enum Unread {
     Lost {
         /// Whether the request may have arrived.
         sent: bool,
-        reason: String,
+        reason: Sentence,
     },
 }
 
 impl Client {
     /// A client with these settings; it connects with the first call.
     pub fn new(settings: Settings) -> Result<Self> {
-        let wrong =
-            |reason: String| Error::Settings(format!("'{}' is not the address of a service: {reason}", settings.url));
-        let base = Url::parse(&settings.url).map_err(|error| wrong(error.to_string()))?;
+        let wrong = |reason| {
+            Error::Settings(sentence!("'{url}' is not the address of a service: {reason}", url = settings.url, reason))
+        };
+        let base = Url::parse(&settings.url).map_err(|error| wrong(Sentence::verbatim(error.to_string())))?;
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(wrong("it has to begin with http:// or https://".to_owned()));
+            return Err(wrong(sentence!("it has to begin with http:// or https://")));
         }
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -91,7 +93,6 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
-        let unsendable = |what: &str| Error::Settings(format!("the {what} has characters that no header may have"));
         let authorization = settings.token.map(|token| {
             let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
             bearer.set_sensitive(true);
@@ -100,8 +101,11 @@ impl Client {
         Ok(Self {
             http,
             base,
-            authorization: authorization.transpose().map_err(|_| unsendable("token"))?,
-            language: HeaderValue::from_str(&settings.language).map_err(|_| unsendable("language"))?,
+            authorization: authorization
+                .transpose()
+                .map_err(|_| Error::Settings(sentence!("the token has characters that no header may have")))?,
+            language: HeaderValue::from_str(&settings.language)
+                .map_err(|_| Error::Settings(sentence!("the language has characters that no header may have")))?,
         })
     }
 
@@ -149,7 +153,7 @@ impl Client {
                     _ => return Ok(raw),
                 },
                 Err(Unread::TooLong) => {
-                    let detail = format!("its answer is longer than {MAX_ANSWER_BYTES} bytes");
+                    let detail = sentence!("its answer is longer than {limit} bytes", limit = MAX_ANSWER_BYTES);
                     return Err(Error::Protocol { url: call.url.to_string(), detail });
                 }
                 Err(Unread::Untrusted(reason)) => return Err(self.untrusted(reason)),
@@ -165,19 +169,20 @@ impl Client {
         Error::Tls { url: self.url().to_owned(), reason }
     }
 
-    pub(crate) fn unreachable(&self, reason: String) -> Error {
+    pub(crate) fn unreachable(&self, reason: Sentence) -> Error {
         Error::Unreachable { url: self.url().to_owned(), reason }
     }
 
     async fn attempt(&self, call: &Call) -> std::result::Result<Raw, Unread> {
         let asking = async { read(call.url.as_str(), self.open(call).await?).await };
-        let late = || Unread::Lost { sent: true, reason: LATE.to_owned() };
-        tokio::time::timeout(call.timeout, asking).await.map_err(|_| late())?
+        let lost = || Unread::Lost { sent: true, reason: late() };
+        tokio::time::timeout(call.timeout, asking).await.map_err(|_| lost())?
     }
 
     /// Sends a call and gives its answer as soon as that begins, without any time limit of its own.
     pub(crate) async fn open(&self, call: &Call) -> std::result::Result<Response<Incoming>, Unread> {
-        let unsendable = |error: hyper::http::Error| Unread::Lost { sent: false, reason: error.to_string() };
+        let unsendable =
+            |error: hyper::http::Error| Unread::Lost { sent: false, reason: Sentence::verbatim(error.to_string()) };
         let request = self.request(call).map_err(unsendable)?;
         self.http.request(request).await.map_err(|error| match tls_problem(&error) {
             Some(problem) => Unread::Untrusted(problem),
@@ -206,7 +211,7 @@ impl Client {
 
 /// The address with the query's fields; absent ones are left out.
 pub(crate) fn with_query(mut url: Url, query: &impl Serialize) -> Result<Url> {
-    let fields = serde_json::to_value(query).map_err(|error| Error::Settings(error.to_string()))?;
+    let fields = serde_json::to_value(query).map_err(|error| Error::Settings(Sentence::verbatim(error.to_string())))?;
     for (name, value) in fields.as_object().into_iter().flatten() {
         match value {
             serde_json::Value::Null => {}
@@ -263,15 +268,17 @@ fn again_after(raw: &Raw) -> Option<Duration> {
 }
 
 /// What is said of an answer that did not come.
-pub(crate) const LATE: &str = "it did not answer in time";
+pub(crate) fn late() -> Sentence {
+    sentence!("it did not answer in time")
+}
 
 /// The innermost cause: "Connection refused" rather than "error sending request".
-pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> Sentence {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    Sentence::verbatim(cause.to_string())
 }
 
 /// Why no secure connection came about, if that is what failed.

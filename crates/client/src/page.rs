@@ -1,6 +1,7 @@
 //! Pages of lists.
 
 use domain::view::Page;
+use sentence::sentence;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -50,7 +51,7 @@ pub async fn rest<T>(first: Page<T>, get: impl AsyncFn(PageRequest) -> Result<Pa
     if list.next_cursor.is_none() {
         return Ok(list);
     }
-    let detail = format!("a list does not end: {} items came", list.items.len());
+    let detail = sentence!("a list does not end: {items} items came", items = list.items.len());
     Err(Error::Protocol { url: "the service".to_owned(), detail })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use sentence::{Sentence, sentence};
 
 use crate::error::{Error, Result};
 
@@ -18,19 +19,21 @@ pub(crate) fn config(ca_file: Option<&Path>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Settings(error.to_string()))?;
+        .map_err(|error| Error::Settings(Sentence::verbatim(error.to_string())))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn read(file: &Path) -> Result<RootCertStore> {
-    let wrong = |reason: String| Error::Settings(format!("the CA file {} cannot be used: {reason}", file.display()));
+    let wrong =
+        |reason: Sentence| Error::Settings(sentence!("the CA file {file} cannot be used: {reason}", file, reason));
+    let theirs = |words: &dyn std::error::Error| wrong(Sentence::verbatim(words.to_string()));
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(error.to_string()))? {
-        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| theirs(&error))? {
+        let certificate = certificate.map_err(|error| theirs(&error))?;
+        roots.add(certificate).map_err(|error| theirs(&error))?;
     }
     if roots.is_empty() {
-        return Err(wrong("there is no certificate in it (PEM is expected)".to_owned()));
+        return Err(wrong(sentence!("there is no certificate in it (PEM is expected)")));
     }
     Ok(roots)
 }

@@ -2,6 +2,7 @@
 
 use domain::environment::{DataStore, Engine};
 use domain::view::{DataStoreView, LedgerView};
+use sentence::Sentence;
 
 use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
@@ -53,9 +54,9 @@ impl Control {
         &self,
         environment: &store::StoredEnvironment,
         store: &DataStore,
-    ) -> std::result::Result<Vec<String>, String> {
-        let engine = self.targets().data_engine(environment.id, store).await.map_err(|error| error.to_string())?;
-        engine.applied().await.map_err(|error| error.to_string())
+    ) -> std::result::Result<Vec<String>, Sentence> {
+        let engine = self.targets().data_engine(environment.id, store).await.map_err(|error| error.sentence())?;
+        engine.applied().await.map_err(|error| error.sentence())
     }
 }
 

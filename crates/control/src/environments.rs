@@ -178,9 +178,7 @@ impl Control {
 
 fn taken(error: store::Error, application: &str, environment: &str) -> Error {
     match error {
-        reserved @ store::Error::Reserved { .. } => {
-            Error::new(ProblemType::PortReserved, reserved.sentence()).with_command("backout status")
-        }
+        store::Error::Reserved { .. } => Error::from(error).with_command("backout status"),
         store::Error::Taken(_) => Error::new(
             ProblemType::AlreadyExists,
             sentence!("there is an environment '{application}/{environment}' already", application, environment),

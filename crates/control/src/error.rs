@@ -63,7 +63,7 @@ impl Error {
 
     /// There is nothing of that name.
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::missing(what, sentence!("there is no {what} '{name}'", what = noun(what), name))
+        Self::missing(what, sentence!("there is no {what} '{name}'", what = store::noun(what), name))
     }
 
     /// Whoever looked for a job finds it in the list of jobs, and not where the problem type sends people.
@@ -74,9 +74,8 @@ impl Error {
 
     /// Fields that cannot be accepted.
     pub fn invalid_fields(fields: Vec<FieldError>) -> Self {
-        let one = |field: &FieldError| sentence!("{field} {mistake}", field = field.field, mistake = field.message);
-        let mistakes: Vec<Sentence> = fields.iter().map(one).collect();
-        Self { fields: fields.into(), ..Self::new(ProblemType::InvalidField, sentence!("{all}", all = mistakes)) }
+        let detail = FieldError::together(&fields);
+        Self { fields: fields.into(), ..Self::new(ProblemType::InvalidField, detail) }
     }
 
     /// A plan with blockers.
@@ -96,7 +95,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         let (problem, detail) = match &error {
             store::Error::Missing(what) => {
-                let missing = Self::missing(what, sentence!("there is no such {what}", what = noun(what)));
+                let missing = Self::missing(what, sentence!("there is no such {what}", what = store::noun(what)));
                 return Self { cause: Some(Box::new(error)), ..missing };
             }
             store::Error::Unavailable(_) => {
@@ -135,21 +134,6 @@ impl From<store::SealError> for Error {
     fn from(error: store::SealError) -> Self {
         let detail = sentence!("a secret could not be sealed or opened with the keys at hand");
         Self { cause: Some(Box::new(error)), ..Self::new(ProblemType::Internal, detail) }
-    }
-}
-
-/// What a kind of thing is called.
-fn noun(what: &str) -> Sentence {
-    match what {
-        "application" => sentence!("application"),
-        "data store" => sentence!("data store"),
-        "deployment" => sentence!("deployment"),
-        "environment" => sentence!("environment"),
-        "job" => sentence!("job"),
-        "migration" => sentence!("migration"),
-        "release" => sentence!("release"),
-        "token" => sentence!("token"),
-        other => Sentence::verbatim(other),
     }
 }
 

@@ -235,6 +235,14 @@ pub struct FieldError {
     pub message: Sentence,
 }
 
+impl FieldError {
+    /// The mistakes in one line.
+    pub fn together(mistakes: &[Self]) -> Sentence {
+        let one = |mistake: &Self| sentence!("{field} {mistake}", field = mistake.field, mistake = mistake.message);
+        sentence!("{all}", all = mistakes.iter().map(one).collect::<Vec<_>>())
+    }
+}
+
 impl EnvironmentSpec {
     /// The service of that name.
     pub fn service(&self, name: &str) -> Option<&Service> {

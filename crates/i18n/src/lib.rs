@@ -9,7 +9,7 @@ mod sentence;
 mod sentences;
 
 pub use language::Language;
-pub use sentence::{problem_next, sentence};
+pub use sentence::{problem_next, sentence, value};
 pub use sentences::{finding, finding_hint, job_state, problem_title, step_name, step_state};
 
 rust_i18n::i18n!("locales", fallback = "en");

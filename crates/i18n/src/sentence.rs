@@ -23,7 +23,7 @@ pub fn problem_next(language: Language, problem: ProblemType) -> String {
 }
 
 /// What stands in a sentence's place, in that language.
-pub(crate) fn value(language: Language, value: &Value) -> String {
+pub fn value(language: Language, value: &Value) -> String {
     match language {
         Language::En => value.told(&|_| None, "; "),
         Language::ZhCn => value.told(&|template| CHINESE.get(template).cloned(), "；"),

@@ -9,6 +9,7 @@ use domain::ids::{DeploymentId, EnvironmentId, JobId, WorkerId};
 use domain::job::JobState;
 use domain::plan::{Plan, StepSpec};
 use domain::view::{ErrorView, Measurements};
+use sentence::sentence;
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
@@ -66,7 +67,9 @@ pub(crate) fn reads(jobs: &[JobId]) -> String {
 
 /// What the two [`reads`] found. A job that cannot be read has its error; one that is not there is left out.
 pub(crate) fn accounts(found: &[Vec<MySqlRow>]) -> Result<Vec<(JobId, Result<Account>)>> {
-    let [jobs, steps] = found else { return Err(Error::Corrupt(format!("{} results in place of 2", found.len()))) };
+    let [jobs, steps] = found else {
+        return Err(Error::Corrupt(sentence!("{found} results in place of 2", found = found.len())));
+    };
     let mut by_job: HashMap<Uuid, Vec<&MySqlRow>> = HashMap::new();
     for row in steps {
         by_job.entry(row.try_get("job_id")?).or_default().push(row);

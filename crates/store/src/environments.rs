@@ -48,7 +48,7 @@ const COLUMNS: &str = "SELECT e.id, e.application_id, a.name AS application, e.n
      FROM environments e JOIN applications a ON a.id = e.application_id";
 
 impl Database {
-    /// Makes an environment; [`Error::Taken`] if its name or one of its places is.
+    /// Makes an environment; [`Error::Taken`] if its name is, [`Error::Reserved`] if one of its places is.
     pub async fn insert_environment(
         &self,
         actor: &str,
@@ -173,7 +173,7 @@ async fn reserve(connection: &mut MySqlConnection, id: EnvironmentId, spec: &Env
                     Ok(_) => {}
                     Err(Error::Taken(_)) => {
                         let by = holder(connection, &host.docker, &place.to_string()).await?;
-                        return Err(Error::Reserved { place: format!("{place} on {}", host.docker), by });
+                        return Err(Error::Reserved { place: place.clone(), docker: host.docker.clone(), by });
                     }
                     Err(other) => return Err(other),
                 }

@@ -1,5 +1,6 @@
 //! What the control database can answer instead of a result.
 
+use domain::reservation::Place;
 use sentence::{Sentence, sentence};
 
 /// Why the store did not do what was asked.
@@ -10,10 +11,12 @@ pub enum Error {
     Unavailable(#[source] sqlx::Error),
     /// A unique key is taken; the text is the constraint's name.
     Taken(String),
-    /// A place on a host belongs to another service.
+    /// Another service has the place on that host.
     Reserved {
-        /// Which, e.g. `port 8080 on unix:///run/docker.sock`.
-        place: String,
+        /// The port or socket.
+        place: Place,
+        /// Address of the host's container engine.
+        docker: String,
         /// Whose it is, `application/environment/service`, unless it was given back meanwhile.
         by: Option<String>,
     },
@@ -33,7 +36,7 @@ pub enum Error {
     /// The cursor is not one that the list gave out.
     BadCursor,
     /// What is stored cannot be read.
-    Corrupt(String),
+    Corrupt(Sentence),
     /// The database refused a statement for a reason that is our mistake.
     Refused(#[source] sqlx::Error),
 }
@@ -86,7 +89,7 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Protocol(_) => Self::Unavailable(error),
             sqlx::Error::RowNotFound => Self::Missing("row"),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
-                Self::Corrupt(error.to_string())
+                Self::Corrupt(Sentence::verbatim(error.to_string()))
             }
             _ => Self::Refused(error),
         }
@@ -95,7 +98,7 @@ impl From<sqlx::Error> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::Corrupt(error.to_string())
+        Self::Corrupt(Sentence::verbatim(error.to_string()))
     }
 }
 
@@ -117,10 +120,17 @@ impl Error {
                 sentence!("the control database does not answer: {reason}", reason = cause.to_string())
             }
             Self::Taken(what) => sentence!("'{what}' is taken", what),
-            Self::Reserved { place, by: Some(by) } => sentence!("{place} is reserved by {by}", place, by),
-            Self::Reserved { place, by: None } => sentence!("{place} is reserved by another service", place),
+            Self::Reserved { place, docker, by } => {
+                let by = by.as_ref().map_or_else(|| sentence!("another service"), Sentence::verbatim);
+                match place {
+                    Place::Port(port) => sentence!("port {port} on {docker} is reserved by {by}", port, docker, by),
+                    Place::Socket(socket) => {
+                        sentence!("socket {socket} on {docker} is reserved by {by}", socket, docker, by)
+                    }
+                }
+            }
             Self::TooLong(what) => sentence!("'{what}' is too long", what),
-            Self::Missing(what) => sentence!("there is no such {what}", what),
+            Self::Missing(what) => sentence!("there is no such {what}", what = noun(what)),
             Self::Conflict(why) => why.clone(),
             Self::OtherKeys { id, missing: true } => {
                 sentence!("the key '{id}' that seals secrets of this control database is not among the keys", id)
@@ -147,12 +157,28 @@ impl Error {
     }
 }
 
+/// What a kind of thing is called, by the word that [`Error::Missing`] has for it.
+pub fn noun(what: &str) -> Sentence {
+    match what {
+        "application" => sentence!("application"),
+        "data store" => sentence!("data store"),
+        "deployment" => sentence!("deployment"),
+        "environment" => sentence!("environment"),
+        "job" => sentence!("job"),
+        "migration" => sentence!("migration"),
+        "release" => sentence!("release"),
+        "reserved idempotency key" => sentence!("reserved idempotency key"),
+        "token" => sentence!("token"),
+        other => Sentence::verbatim(other),
+    }
+}
+
 impl From<Error> for saga::JournalError {
     fn from(error: Error) -> Self {
         match error {
             Error::Unavailable(cause) => Self::Unavailable(Sentence::verbatim(cause.to_string())),
             Error::Conflict(why) => Self::Illegal(why),
-            other => Self::Corrupt(Sentence::verbatim(other.to_string())),
+            other => Self::Corrupt(other.sentence()),
         }
     }
 }

@@ -33,7 +33,7 @@ pub use backups::NewBackup;
 pub use database::{Database, Settings};
 pub use deployments::{DeploymentQuery, Enqueue, NewJob};
 pub use environments::StoredEnvironment;
-pub use error::{Error, Result};
+pub use error::{Error, Result, noun};
 pub use facts::SchemaRecord;
 pub use idempotency::{KeyState, RequestKey, StoredAnswer};
 pub use jobs::JobQuery;

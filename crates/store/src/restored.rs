@@ -30,7 +30,7 @@ impl Database {
     /// Sees to it that no worker goes on with a job that had not ended when the backup was made: since then it may have
     /// ended, and others may have changed the same environment. Nothing else may use the database meanwhile; calling it
     /// again finds what it did.
-    pub async fn rest_restored_jobs(&self, actor: &str, reason: &str) -> Result<Vec<RestoredJob>> {
+    pub async fn rest_restored_jobs(&self, actor: &str, reason: &Sentence) -> Result<Vec<RestoredJob>> {
         let rows = sqlx::query(
             "SELECT j.id, a.name AS application, e.name AS environment FROM jobs j \
              JOIN environments e ON e.id = j.environment_id JOIN applications a ON a.id = e.application_id \
@@ -52,7 +52,7 @@ impl Database {
         Ok(rested)
     }
 
-    async fn rest(&self, actor: &str, id: JobId, reason: &str) -> Result<JobState> {
+    async fn rest(&self, actor: &str, id: JobId, reason: &Sentence) -> Result<JobState> {
         let mut tx = self.begin().await?;
         let state = job_state(&mut tx, id).await?;
         let event = match state {
@@ -65,11 +65,11 @@ impl Database {
         for sql in ["DELETE FROM job_queue WHERE job_id = ?", "UPDATE jobs SET worker_id = NULL WHERE id = ?"] {
             sqlx::query(sql).bind(id.0).execute(&mut *tx).await?;
         }
-        let error = ErrorView { step: None, message: Sentence::verbatim(reason), hint: None };
+        let error = ErrorView { step: None, message: reason.clone(), hint: None };
         move_job(&mut tx, id, next, Some(&error)).await?;
         let data = json!({ "state": next.as_str(), "restored_by": actor, "reason": reason });
         append_event(&mut tx, id, seq, "job", None, &data).await?;
-        let detail = json!({ "state": next.as_str(), "reason": reason });
+        let detail = json!({ "state": next.as_str(), "reason": reason.to_string() });
         let entry = AuditEntry { actor, action: "job.restored", subject: format!("job/{id}"), detail };
         audit::append(&mut tx, self.keys(), &entry).await?;
         tx.commit().await?;

@@ -4,9 +4,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use domain::Version;
 use domain::problem::ProblemType;
 use sentence::{Sentence, sentence};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::reason;
 use crate::error::Failure;
@@ -21,21 +23,28 @@ pub(crate) struct UnreadableBody {
     failure: Failure,
     /// Where the value stands that does not fit, e.g. `schema.main.migrations[0]`.
     place: Option<String>,
+    /// The text there, where the place is a member of the body itself.
+    text: Option<Box<str>>,
 }
 
 impl UnreadableBody {
-    /// The failure, of a type of its own if the value at that place is what does not fit.
-    pub(crate) fn with_type_at(self, place: &str, problem: ProblemType) -> Failure {
-        if self.place.as_deref() == Some(place) {
-            return Failure::new(problem, *self.failure.error().detail.clone());
+    /// The failure, of a type of its own if the member of that name should be a version and is none.
+    pub(crate) fn or_no_version(self, member: &str) -> Failure {
+        if self.place.as_deref() != Some(member) {
+            return self.failure;
         }
-        self.failure
+        // The reader of JSON knows only the English of it.
+        let detail = match self.text.as_deref().map(str::parse::<Version>) {
+            Some(Err(error)) => sentence!("{place}: {reason}", place = member, reason = error.sentence()),
+            _ => *self.failure.error().detail.clone(),
+        };
+        Failure::new(ProblemType::InvalidVersion, detail)
     }
 }
 
 impl From<Failure> for UnreadableBody {
     fn from(failure: Failure) -> Self {
-        Self { failure, place: None }
+        Self { failure, place: None, text: None }
     }
 }
 
@@ -91,8 +100,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, UnreadableBody> {
         let place = error.path().to_string();
         let detail = error.inner().to_string();
         if error.inner().is_data() && error.path().iter().next().is_some() {
+            let body: Option<Value> = serde_json::from_slice(bytes).ok();
             UnreadableBody {
                 failure: malformed(sentence!("{place}: {reason}", place, reason = detail)),
+                text: body.and_then(|body| Some(body.get(&place)?.as_str()?.into())),
                 place: Some(place),
             }
         } else {
@@ -137,7 +148,7 @@ mod tests {
     fn a_version_that_is_none_has_a_type_of_its_own() {
         let type_of = |body: &str| {
             let refusal = parse::<ReleaseSpec>(body.as_bytes()).unwrap_err();
-            refusal.with_type_at("version", ProblemType::InvalidVersion).error().problem
+            refusal.or_no_version("version").error().problem
         };
         assert_eq!(type_of(r#"{"version":"1.2","images":{}}"#), ProblemType::InvalidVersion);
         assert_eq!(type_of(r#"{"version":"1.2.3"}"#), ProblemType::MalformedBody);

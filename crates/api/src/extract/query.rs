@@ -1,5 +1,6 @@
 //! Query parameters. Unknown ones are refused before, see `middleware::parameters`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -50,25 +51,27 @@ impl From<PageQuery> for PageRequest {
 }
 
 /// How long to wait, e.g. `30s` or `500ms`; at most [`Wait::LONGEST`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wait(pub(crate) Duration);
 
 impl Wait {
     pub(crate) const LONGEST: Duration = Duration::from_mins(1);
 }
 
-impl TryFrom<String> for Wait {
-    type Error = String;
+// Not by serde, which would take of the reason only the English.
+impl FromStr for Wait {
+    type Err = Failure;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Failure> {
         let (digits, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
             Some(digits) => (digits, Duration::from_millis),
             None => (text.strip_suffix('s').unwrap_or_default(), Duration::from_secs),
         };
         let time = digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok().map(unit)).flatten();
         time.filter(|time| *time <= Self::LONGEST).map(Self).ok_or_else(|| {
-            format!("'{text}' is not a time of at most {} s such as 30s or 500ms", Self::LONGEST.as_secs())
+            let limit = Self::LONGEST.as_secs();
+            let reason = sentence!("'{text}' is not a time of at most {limit} s such as 30s or 500ms", text, limit);
+            Failure::new(ProblemType::InvalidQuery, sentence!("in the query, {rejection}", rejection = reason))
         })
     }
 }
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_wait_has_a_unit_and_a_bound() {
-        let wait = |text: &str| Wait::try_from(text.to_owned()).map(|wait| wait.0);
+        let wait = |text: &str| text.parse().map(|Wait(time)| time).map_err(|_: Failure| ());
         assert_eq!(wait("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(wait("1500ms"), Ok(Duration::from_millis(1500)));
         for wrong in ["30", "s", "ms", "61s", "60001ms", "-1s", "+1s", "1.5s", "1h", "", "99999999999999999999s"] {

@@ -8,11 +8,12 @@ use axum::http::{Method, Request, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post, put};
+use domain::environment::FieldError;
 use domain::finding::{Code, Finding};
 use domain::problem::ProblemType;
 use domain::view::{CancelRequest, NewApplication};
 use futures::stream;
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
@@ -87,6 +88,26 @@ async fn title_message_and_findings_are_in_the_callers_language() {
     assert_eq!(body["message"], "计划不能执行：blocked");
     assert_eq!(body["error"]["findings"][0]["message"], "容器主机 local 没有响应：refused。");
     assert_eq!(body["error"]["findings"][0]["code"], "host-unreachable");
+}
+
+#[tokio::test]
+async fn details_fields_and_reasons_are_in_the_callers_language() {
+    async fn refused() -> Answered {
+        let fields = vec![FieldError { field: "name".into(), message: sentence!("is used twice") }];
+        let mut error = control::Error::invalid_fields(fields);
+        let reason = sentence!("no answer within {limit} s", limit = 10_u32);
+        error.findings =
+            Box::new([Finding::new(Code::HostUnreachable, []).about("host", "local").about("reason", reason)]);
+        Err(Failure::from(error))
+    }
+    let mut request = request(Method::GET, "/", "");
+    request.headers_mut().insert(header::ACCEPT_LANGUAGE, "zh-CN".parse().unwrap());
+    let (_, body) = ask(Router::new().route("/", get(refused)), request).await;
+    let error = &body["error"];
+    assert_eq!(error["detail"], "name 重复使用");
+    assert_eq!(error["fields"][0]["message"], "重复使用");
+    assert_eq!(error["findings"][0]["message"], "容器主机 local 没有响应：10 秒内无应答。");
+    assert_eq!(error["findings"][0]["params"]["reason"], "10 秒内无应答");
 }
 
 #[tokio::test]

@@ -157,6 +157,35 @@ async fn what_cannot_be_stored_is_refused_by_the_name_of_its_field_and_changes_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_chinese_is_refused_in_chinese() {
+    let service = Service::start().await;
+    service.furnish().await;
+    let job = service.queue().await;
+    let chinese = |text: &Value| {
+        text.as_str().is_some_and(|text| text.chars().any(|one| ('\u{4e00}'..='\u{9fff}').contains(&one)))
+    };
+    let post = |path: &str, body: Value| service.request(Method::POST, path).json(&body);
+    for (field, request) in [
+        ("name", post(APPLICATIONS, json!({ "name": "Not A Name" }))),
+        ("images", post(RELEASES, json!({ "version": "v2.0.0", "images": {} }))),
+        ("", post(RELEASES, json!({ "version": "1.2", "images": { "web": "web:1" } }))),
+        ("", post(APPLICATIONS, json!({ "name": "shop" }))),
+        ("", service.request(Method::PUT, PLACE).json(&json!({}))),
+        ("", service.request(Method::GET, "/api/v1/applications/none")),
+        ("", service.request(Method::GET, "/api/v1/jobs?limit=0")),
+        ("", service.request(Method::GET, &format!("/api/v1/jobs/{job}?wait=1h"))),
+    ] {
+        let refused = answer(request.header("accept-language", "zh-CN")).await;
+        let error = &refused.body["error"];
+        assert!(chinese(&error["detail"]), "{error}");
+        if !field.is_empty() {
+            assert_eq!(error["fields"][0]["field"], field, "{error}");
+            assert!(chinese(&error["fields"][0]["message"]), "{error}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_of_a_host_that_another_environment_has_is_refused_with_its_address() {
     let service = Service::start().await;
     service.furnish().await;

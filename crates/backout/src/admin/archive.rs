@@ -5,9 +5,12 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
+
+use crate::io_error::{Doing, IoError};
 
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
@@ -18,18 +21,22 @@ const MAX_KEYS_BYTES: u64 = 1 << 20;
 
 /// Why a backup cannot be written or used.
 #[derive(Debug, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub(super) enum Error {
     /// The operating system says no.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    Io(#[from] IoError),
     /// It is not what it should be.
-    #[error("the backup {path} cannot be used: {reason}")]
-    Unusable { path: PathBuf, reason: String },
+    Unusable { path: PathBuf, reason: Sentence },
+}
+
+impl Error {
+    /// What people are told.
+    pub(super) fn sentence(&self) -> Sentence {
+        match self {
+            Self::Io(error) => error.sentence(),
+            Self::Unusable { path, reason } => sentence!("the backup {path} cannot be used: {reason}", path, reason),
+        }
+    }
 }
 
 type Result<T> = std::result::Result<T, Error>;
@@ -76,7 +83,7 @@ pub(super) struct Dump<'a> {
 /// Writes an archive. It appears under its name when it is complete, on disk, and was read again; a file of that name
 /// is never replaced.
 pub(super) fn write(dest: &Path, keys: Option<&str>, dump: &Dump<'_>) -> Result<u64> {
-    let fail = |source| Error::Io { doing: "write", path: dest.to_owned(), source };
+    let fail = |error| IoError::of(Doing::Write, dest)(error);
     let folder = match dest.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -136,7 +143,7 @@ pub(super) struct Unpacked {
 
 /// Reads an archive wholly, checks every hash, and puts the dump into a new folder below `folder`.
 pub(super) fn unpack(path: &Path, folder: &Path) -> Result<Unpacked> {
-    let fail = |source| Error::Io { doing: "write", path: folder.to_owned(), source };
+    let fail = |error| IoError::of(Doing::Write, folder)(error);
     let scratch = tempfile::Builder::new().prefix("restore-").tempdir_in(folder).map_err(fail)?;
     let dump = scratch.path().join(DUMP);
     let mut file = File::create_new(&dump).map_err(fail)?;
@@ -146,34 +153,41 @@ pub(super) fn unpack(path: &Path, folder: &Path) -> Result<Unpacked> {
 
 /// Reads an archive wholly, checks every hash, and copies the dump into a sink.
 fn read(path: &Path, dump: &mut impl Write) -> Result<(Manifest, Option<String>)> {
-    let fail = |source| Error::Io { doing: "read", path: path.to_owned(), source };
-    let unusable = |reason: String| Error::Unusable { path: path.to_owned(), reason };
-    let broken = |error: io::Error| Error::Unusable { path: path.to_owned(), reason: error.to_string() };
+    let fail = IoError::of(Doing::Read, path);
+    let unusable = |reason: Sentence| Error::Unusable { path: path.to_owned(), reason };
+    let broken =
+        |error: io::Error| Error::Unusable { path: path.to_owned(), reason: Sentence::verbatim(error.to_string()) };
     let mut archive = tar::Archive::new(BufReader::new(File::open(path).map_err(fail)?));
     let mut entries = archive.entries().map_err(broken)?;
     let mut next = |name: &str, limit: u64| {
-        let entry = entries.next().ok_or_else(|| unusable(format!("it ends before {name}")))?.map_err(broken)?;
+        let entry =
+            entries.next().ok_or_else(|| unusable(sentence!("it ends before {name}", name)))?.map_err(broken)?;
         let found = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if found != name || !entry.header().entry_type().is_file() {
-            return Err(unusable(format!("it has {found} in the place of {name}")));
+            return Err(unusable(sentence!("it has {found} in the place of {name}", found, name)));
         }
         if entry.size() > limit {
-            return Err(unusable(format!("{name} is larger than {limit} bytes")));
+            return Err(unusable(sentence!("{name} is larger than {limit} bytes", name, limit)));
         }
         Ok(entry)
     };
     let mut text = Vec::new();
     next(MANIFEST, MAX_MANIFEST_BYTES)?.read_to_end(&mut text).map_err(broken)?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|error| unusable(format!("{MANIFEST} cannot be read: {error}")))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
+        unusable(sentence!("{name} cannot be read: {error}", name = MANIFEST, error = error.to_string()))
+    })?;
     if manifest.format != FORMAT {
-        return Err(unusable(format!("its format is {}, known is {FORMAT}", manifest.format)));
+        return Err(unusable(sentence!(
+            "its format is {format}, known is {known}",
+            format = manifest.format,
+            known = FORMAT
+        )));
     }
     let keys = match &manifest.keys {
         Some(expected) => {
             let mut keys = Vec::new();
             copy(next(KEYS, MAX_KEYS_BYTES)?, &mut keys, expected).map_err(broken)?;
-            Some(String::from_utf8(keys).map_err(|_| unusable(format!("{KEYS} is no text")))?)
+            Some(String::from_utf8(keys).map_err(|_| unusable(sentence!("{name} is no text", name = KEYS)))?)
         }
         None => None,
     };
@@ -273,7 +287,7 @@ mod tests {
             created_at: Utc::now(),
         };
         let before = std::fs::read(&file).unwrap();
-        assert!(matches!(write(&file, None, &dump), Err(Error::Io { .. })));
+        assert!(matches!(write(&file, None, &dump), Err(Error::Io(_))));
         assert_eq!(std::fs::read(&file).unwrap(), before);
     }
 }

@@ -8,6 +8,7 @@ use chrono::Utc;
 use driver_mariadb::{DumpLimits, Target};
 use i18n::Language;
 use secrecy::ExposeSecret;
+use sentence::sentence;
 
 use super::archive::{self, Dump};
 use super::print;
@@ -26,7 +27,7 @@ pub(super) async fn run(settings: &Settings, to: &Path, language: Language) -> R
     server.stop().await;
     drop(directory);
     let (path, bytes) = written?;
-    let done = Sentence::new("serve.backup-done").with("path", path.display()).with("bytes", bytes);
+    let done = Sentence::new("serve.backup-done").with("path", path).with("bytes", bytes);
     print(&[done.text(language), i18n::text(language, "serve.backup-secret", [])]);
     Ok(())
 }
@@ -34,9 +35,8 @@ pub(super) async fn run(settings: &Settings, to: &Path, language: Language) -> R
 async fn backed_up(settings: &Settings, server: &Server, to: &Path) -> Result<(PathBuf, u64)> {
     server.ready().await?;
     let path = keys::path(settings);
-    let keys = keys::read(&path)?.ok_or_else(|| {
-        Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path.display()))
-    })?;
+    let keys = keys::read(&path)?
+        .ok_or_else(|| Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path)))?;
     server.require_keys(settings, &keys.keyring).await?;
     write(&server.target()?, Some(keys), to, "backout").await
 }
@@ -50,17 +50,16 @@ pub(super) async fn write(target: &Target, keys: Option<KeyFile>, to: &Path, pre
         to.to_owned()
     };
     if dest.exists() {
-        return Err(Failure::new(Exit::Refused, Sentence::new("serve.backup-exists").with("path", dest.display())));
+        return Err(Failure::new(Exit::Refused, Sentence::new("serve.backup-exists").with("path", dest)));
     }
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unusable = |error: std::io::Error| Failure::unavailable(format!("{}: {error}", folder.display()));
+    let unusable = |error: std::io::Error| Failure::unavailable(sentence!("{path}: {error}", path = folder, error));
     let scratch = tempfile::Builder::new().prefix(".backout-dump-").tempdir_in(folder).map_err(unusable)?;
     let file = scratch.path().join("dump");
     let report =
         driver_mariadb::dump(target, &file, DumpLimits { max_bytes: u64::MAX, timeout: WITHIN }, &Arc::default())
-            .await
-            .map_err(Failure::unavailable)?;
-    driver_mariadb::verify(&file, &report.sha256).await.map_err(Failure::internal)?;
+            .await?;
+    driver_mariadb::verify(&file, &report.sha256).await.map_err(|error| Failure::internal(error.sentence()))?;
     let written = dest.clone();
     let writing = tokio::task::spawn_blocking(move || {
         let dump = Dump {
@@ -72,6 +71,7 @@ pub(super) async fn write(target: &Target, keys: Option<KeyFile>, to: &Path, pre
         };
         archive::write(&written, keys.as_ref().map(|keys| keys.text.expose_secret()), &dump)
     });
-    let bytes = writing.await.map_err(Failure::internal)?.map_err(Failure::unavailable)?;
+    let written = writing.await.map_err(|error| Failure::internal(error.to_string()))?;
+    let bytes = written.map_err(|error| Failure::unavailable(error.sentence()))?;
     Ok((dest, bytes))
 }

@@ -66,7 +66,7 @@ impl Command {
         };
         let line = CommandLine { flags: Some(flags), ..CommandLine::default() };
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
-        telemetry::log(&settings).map_err(Failure::internal)?;
+        telemetry::log(&settings)?;
         to_the_end(async {
             match self {
                 Self::Backup(args) => backup::run(&settings, &args.to, language).await,

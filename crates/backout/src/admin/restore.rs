@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use driver_mariadb::{SessionOptions, Target, quote_identifier};
 use i18n::Language;
+use sentence::sentence;
 use store::RestoredJob;
 
 use super::archive::{self, Unpacked};
@@ -19,9 +20,6 @@ use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
 const ACTOR: &str = "backout admin restore";
-/// Kept with the jobs, as all reasons are.
-const RESTORED: &str = "the control database was restored from a backup that was made before this job ended: \
-                        compare the job's steps with what runs before it is resolved";
 
 /// Restores a backup and prints the jobs that had not ended when it was made.
 pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language: Language) -> Result<()> {
@@ -30,11 +28,13 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
     let (from, folder) = (file.to_owned(), directory.path().to_owned());
     let backup = tokio::task::spawn_blocking(move || archive::unpack(&from, &folder))
         .await
-        .map_err(Failure::internal)?
-        .map_err(|error| unusable(file, error))?;
-    let keys = backup.keys.clone().ok_or_else(|| unusable(file, "it holds no keys"))?;
-    let keys = KeyFile::parse(keys).map_err(|error| unusable(file, error))?;
-    driver_mariadb::verify(&backup.dump, &backup.dump_sha256).await.map_err(|error| unusable(file, error))?;
+        .map_err(|error| Failure::internal(error.to_string()))?
+        .map_err(|error| unusable(file, &error.sentence()))?;
+    let keys = backup.keys.clone().ok_or_else(|| unusable(file, &sentence!("it holds no keys")))?;
+    let keys = KeyFile::parse(keys).map_err(|error| unusable(file, &error.sentence()))?;
+    driver_mariadb::verify(&backup.dump, &backup.dump_sha256)
+        .await
+        .map_err(|error| unusable(file, &error.sentence()))?;
     let server = Server::start(settings, &directory).await?;
     let outcome = restored(settings, &directory, &server, &backup, &keys, force, language).await;
     server.stop().await;
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
             .with("tables", backup.manifest.tables)
             .text(language),
     ];
-    lines.extend(aside.map(|path| Sentence::new("serve.restore-aside").with("path", path.display()).text(language)));
+    lines.extend(aside.map(|path| Sentence::new("serve.restore-aside").with("path", path).text(language)));
     if !rested.is_empty() {
         lines.push(i18n::text(language, "serve.restore-rested-jobs", []));
         lines.extend(rested.iter().map(|job| {
@@ -78,7 +78,7 @@ async fn restored(
         Some(database) if database == identity => true,
         Some(database) if !database.is_empty() => {
             let sentence = Sentence::new("serve.restore-other").with("database", database);
-            let sentence = sentence.with("path", data_directory::note_of_restore(directory.path()).display());
+            let sentence = sentence.with("path", data_directory::note_of_restore(directory.path()));
             return Err(Failure::new(Exit::Refused, sentence));
         }
         _ => false,
@@ -99,11 +99,15 @@ async fn restored(
     };
     directory.set_restoring(Some(&identity))?;
     drop_all(&target, &there).await?;
-    driver_mariadb::restore(&target, &backup.dump, &backup.dump_sha256, WITHIN).await.map_err(Failure::unavailable)?;
+    driver_mariadb::restore(&target, &backup.dump, &backup.dump_sha256, WITHIN).await?;
     keys.write(&key_path)?;
     let database = server.open(settings, &keys.keyring).await?;
     // Before the note of the restore goes: until then nothing starts on this database.
-    let rested = database.rest_restored_jobs(ACTOR, RESTORED).await;
+    let reason = sentence!(
+        "the control database was restored from a backup that was made before this job ended: \
+         compare the job's steps with what runs before it is resolved"
+    );
+    let rested = database.rest_restored_jobs(ACTOR, &reason).await;
     database.close().await;
     let rested = rested?;
     directory.set_restoring(None)?;
@@ -118,8 +122,8 @@ async fn put_aside(directory: &DataDirectory, target: &Target, keys: Option<KeyF
 
 /// The tables and views of the control database, each with the word that drops it.
 async fn tables(target: &Target) -> Result<Vec<(String, &'static str)>> {
-    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
-    let listed = session.execute("SHOW FULL TABLES").await.map_err(Failure::unavailable)?;
+    let mut session = target.connect(&SessionOptions::default()).await?;
+    let listed = session.execute("SHOW FULL TABLES").await?;
     session.close().await;
     let rows = listed.result_sets.into_iter().flat_map(|set| set.rows);
     let word = |kind: &str| if kind == "VIEW" { "VIEW" } else { "TABLE" };
@@ -133,17 +137,17 @@ async fn tables(target: &Target) -> Result<Vec<(String, &'static str)>> {
 
 /// A later version may have made tables that the backup does not know and would not replace.
 async fn drop_all(target: &Target, there: &[(String, &'static str)]) -> Result<()> {
-    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
-    session.execute("SET SESSION foreign_key_checks = 0").await.map_err(Failure::unavailable)?;
+    let mut session = target.connect(&SessionOptions::default()).await?;
+    session.execute("SET SESSION foreign_key_checks = 0").await?;
     for (name, word) in there {
         let statement = format!("DROP {word} IF EXISTS {}", quote_identifier(name));
-        session.execute(&statement).await.map_err(Failure::unavailable)?;
+        session.execute(&statement).await?;
     }
     session.close().await;
     Ok(())
 }
 
-fn unusable(file: &Path, reason: impl std::fmt::Display) -> Failure {
-    let sentence = Sentence::new("serve.backup-unusable").with("path", file.display()).with("reason", reason);
+fn unusable(file: &Path, reason: &sentence::Sentence) -> Failure {
+    let sentence = Sentence::new("serve.backup-unusable").with("path", file).with("reason", reason);
     Failure::new(Exit::Settings, sentence)
 }

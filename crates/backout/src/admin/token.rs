@@ -15,9 +15,8 @@ pub(super) async fn run(settings: &Settings, language: Language) -> Result<()> {
     let minted = async {
         server.ready().await?;
         let path = keys::path(settings);
-        let keys = keys::read(&path)?.ok_or_else(|| {
-            Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path.display()))
-        })?;
+        let keys = keys::read(&path)?
+            .ok_or_else(|| Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path)))?;
         let database = server.open(settings, &keys.keyring).await?;
         let data_directory = settings.data_directory.clone();
         let control = Control::new(Setup { database, keys: keys.keyring, data_directory, wake_url: None });

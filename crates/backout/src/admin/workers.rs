@@ -37,9 +37,9 @@ pub(super) async fn assert_none(target: &Target, language: Language) -> Result<(
 
 /// The beats of those that have not said goodbye.
 async fn beats(target: &Target) -> Result<HashMap<String, String>> {
-    let mut session = target.connect(&SessionOptions::default()).await.map_err(Failure::unavailable)?;
+    let mut session = target.connect(&SessionOptions::default()).await?;
     let sql = "SELECT HEX(id), CAST(beat AS CHAR) FROM workers WHERE ended_at IS NULL";
-    let listed = session.execute(sql).await.map_err(Failure::unavailable)?;
+    let listed = session.execute(sql).await?;
     session.close().await;
     let rows = listed.result_sets.into_iter().flat_map(|set| set.rows);
     Ok(rows

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use client::Problem;
 use domain::ids::JobId;
 use i18n::{Language, text};
+use sentence::Sentence;
 use serde_json::json;
 
 use super::exit::Exit;
@@ -16,7 +17,7 @@ pub(crate) enum Failure {
     /// The service said no, or nothing.
     Client(client::Error),
     /// A setting cannot be used.
-    Settings(String),
+    Settings(Sentence),
     /// A file cannot be used.
     File(FileError),
     /// There is none, or more than one, to choose from.
@@ -102,17 +103,19 @@ impl Failure {
     pub(crate) fn message(&self, language: Language) -> String {
         match self {
             Self::Client(client::Error::Problem(problem)) => problem.message.clone(),
-            Self::Client(client::Error::Unreachable { url, reason }) => {
-                text(language, "cli.unreachable", [("url", url.as_str()), ("reason", reason)])
-            }
+            Self::Client(client::Error::Unreachable { url, reason }) => text(
+                language,
+                "cli.unreachable",
+                [("url", url.as_str()), ("reason", &i18n::sentence(language, reason))],
+            ),
             Self::Client(client::Error::Tls { url, reason }) => {
                 text(language, "cli.tls", [("url", url.as_str()), ("reason", reason)])
             }
             Self::Client(client::Error::Protocol { url, detail }) => {
-                text(language, "cli.protocol", [("url", url.as_str()), ("detail", detail)])
+                text(language, "cli.protocol", [("url", url.as_str()), ("detail", &i18n::sentence(language, detail))])
             }
             Self::Client(client::Error::Settings(detail)) | Self::Settings(detail) => {
-                text(language, "cli.settings-wrong", [("detail", detail.as_str())])
+                text(language, "cli.settings-wrong", [("detail", i18n::sentence(language, detail).as_str())])
             }
             Self::File(error) => error.message(language),
             Self::Choose { what, names } => {
@@ -214,18 +217,16 @@ mod tests {
     fn each_kind_of_failure_has_its_exit_code() {
         let of = |status| Failure::Client(client::Error::Problem(Box::new(problem(status)))).exit().code();
         assert_eq!([of(400), of(409), of(422), of(500), of(503)], [3, 3, 3, 1, 5]);
-        let gone = client::Error::Unreachable { url: String::new(), reason: String::new() };
+        let gone = client::Error::Unreachable { url: String::new(), reason: Sentence::verbatim("") };
         assert_eq!(Failure::Client(gone).exit().code(), 5);
-        assert_eq!(Failure::Settings(String::new()).exit().code(), 64);
+        assert_eq!(Failure::Settings(Sentence::verbatim("")).exit().code(), 64);
         assert_eq!(Failure::Declined.exit().code(), 3);
     }
 
     #[test]
     fn what_the_message_says_already_is_not_said_again() {
-        let field = domain::environment::FieldError {
-            field: "name".into(),
-            message: sentence::Sentence::verbatim("is too long"),
-        };
+        let field =
+            domain::environment::FieldError { field: "name".into(), message: Sentence::verbatim("is too long") };
         let mut invalid = problem(422);
         invalid.message = "A field cannot be accepted: name is too long".into();
         invalid.detail = Some("name is too long".into());

@@ -7,6 +7,7 @@ use figment::Figment;
 use figment::providers::{Env, Serialized};
 use i18n::Language;
 use secrecy::SecretString;
+use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 
 use super::args::{Global, Lang};
@@ -105,7 +106,7 @@ impl Surroundings {
             .merge(Serialized::defaults(&self.backout))
             .merge(Serialized::defaults(&flags))
             .extract()
-            .map_err(|error| Failure::Settings(error.to_string()))
+            .map_err(|error| Failure::Settings(Sentence::verbatim(error.to_string())))
     }
 
     /// The language of the locale: the first of the POSIX variables that is set decides.
@@ -123,28 +124,28 @@ impl Surroundings {
 
 /// The file's settings; none where there is no file. The error does not quote the file, which may hold a token.
 fn read(file: &Path) -> Result<Values, Failure> {
-    let unusable = |reason: String| Failure::Settings(format!("{}: {reason}", file.display()));
+    let unusable = |reason| Failure::Settings(sentence!("{place}: {reason}", place = file, reason));
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Values::default()),
-        Err(error) => return Err(unusable(error.to_string())),
+        Err(error) => return Err(unusable(Sentence::verbatim(error.to_string()))),
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        unusable(format!("line {line}: {}", error.message()))
+        unusable(sentence!("line {line}: {reason}", line, reason = error.message()))
     })?;
     // An error of type repeats the value.
     if let Some((key, _)) = table.iter().find(|(_, value)| !value.is_str()) {
-        return Err(unusable(format!("{key} has to be a text in quotes")));
+        return Err(unusable(sentence!("{key} has to be a text in quotes", key)));
     }
-    table.try_into().map_err(|error: toml::de::Error| unusable(error.message().to_owned()))
+    table.try_into().map_err(|error: toml::de::Error| unusable(Sentence::verbatim(error.message())))
 }
 
 impl Settings {
     pub(crate) fn load(flags: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let values = surroundings.values(flags)?;
         if let Some(tag) = values.lang.as_deref().filter(|tag| Language::from_tag(tag).is_none()) {
-            return Err(Failure::Settings(format!("lang: '{tag}' (en, zh-CN)")));
+            return Err(Failure::Settings(sentence!("lang: '{tag}' (en, zh-CN)", tag)));
         }
         Ok(Self {
             url: values.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),

@@ -4,9 +4,12 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
+use sentence::{Sentence, sentence};
+
 use super::error::{Error, Result};
 use super::layout::Layout;
 use super::programs::{Programs, quiet};
+use crate::io_error::{Doing, IoError};
 
 const PREFIX: &str = "installing-";
 const WITHIN: Duration = Duration::from_mins(5);
@@ -27,7 +30,7 @@ pub(super) async fn ensure(layout: &Layout, programs: &Programs) -> Result<()> {
     let making = tempfile::Builder::new()
         .prefix(PREFIX)
         .tempdir_in(layout.root())
-        .map_err(Error::io("make a folder in", layout.root()))?;
+        .map_err(IoError::of(Doing::MakeFolderIn, layout.root()))?;
     let data = making.path().join("data");
     let mut command = quiet(&programs.installer);
     command
@@ -42,22 +45,22 @@ pub(super) async fn ensure(layout: &Layout, programs: &Programs) -> Result<()> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .process_group(0);
-    let failed = |status: String, output: &[u8]| {
+    let failed = |status: Sentence, output: &[u8]| {
         let text = String::from_utf8_lossy(&output[output.len().saturating_sub(MAX_OUTPUT)..]).trim().to_owned();
         Error::Program { program: "mariadb-install-db", status, output: text }
     };
     let output = tokio::time::timeout(WITHIN, command.output())
         .await
-        .map_err(|_| failed(format!("it took longer than {} s", WITHIN.as_secs()), &[]))?
-        .map_err(Error::io("run", &programs.installer))?;
+        .map_err(|_| failed(sentence!("it took longer than {limit} s", limit = WITHIN.as_secs()), &[]))?
+        .map_err(IoError::of(Doing::Run, &programs.installer))?;
     if !output.status.success() {
-        return Err(failed(output.status.to_string(), &[output.stdout, output.stderr].concat()));
+        return Err(failed(Sentence::verbatim(output.status.to_string()), &[output.stdout, output.stderr].concat()));
     }
     // All of it has to be on disk before its name says that it is complete.
-    let root = fs::File::open(layout.root()).map_err(Error::io("open", layout.root()))?;
-    rustix::fs::syncfs(&root).map_err(|error| Error::io("write", &data)(error.into()))?;
-    fs::rename(&data, layout.data()).map_err(Error::io("move", &data))?;
-    root.sync_all().map_err(Error::io("write", layout.root()))
+    let root = fs::File::open(layout.root()).map_err(IoError::of(Doing::Open, layout.root()))?;
+    rustix::fs::syncfs(&root).map_err(|error| IoError::of(Doing::Write, &data)(error.into()))?;
+    fs::rename(&data, layout.data()).map_err(IoError::of(Doing::Move, &data))?;
+    Ok(root.sync_all().map_err(IoError::of(Doing::Write, layout.root()))?)
 }
 
 /// mariadbd refuses to run as root unless it is told so.
@@ -66,8 +69,8 @@ pub(super) fn as_root() -> Option<&'static str> {
 }
 
 fn remove_leftovers(layout: &Layout) -> Result<()> {
-    for entry in fs::read_dir(layout.root()).map_err(Error::io("read", layout.root()))? {
-        let path = entry.map_err(Error::io("read", layout.root()))?.path();
+    for entry in fs::read_dir(layout.root()).map_err(IoError::of(Doing::Read, layout.root()))? {
+        let path = entry.map_err(IoError::of(Doing::Read, layout.root()))?.path();
         let leftover = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         // What cannot be removed is not in the way either.
         if leftover && let Err(error) = fs::remove_dir_all(&path) {

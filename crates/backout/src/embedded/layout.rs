@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::error::{Error, Result};
+use crate::io_error::{Doing, IoError};
 
 /// `sun_path` has 108 bytes, the last one is zero.
 const MAX_SOCKET_PATH: usize = 107;
@@ -36,7 +37,7 @@ impl Layout {
     /// Makes the folder if it is not there.
     pub(super) fn make(&self) -> Result<()> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root);
-        made.map_err(Error::io("make", &self.root))
+        Ok(made.map_err(IoError::of(Doing::Make, &self.root))?)
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -82,7 +83,7 @@ impl Layout {
         match std::fs::read_to_string(self.password_file()) {
             Ok(password) => Ok(Some(password)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &self.password_file())(error)),
+            Err(error) => Err(IoError::of(Doing::Read, &self.password_file())(error).into()),
         }
     }
 
@@ -120,7 +121,7 @@ pub(super) fn write_private(path: &Path, text: &str) -> Result<()> {
         file.persist(path)?;
         std::fs::File::open(folder)?.sync_all()
     };
-    write().map_err(Error::io("write", path))
+    Ok(write().map_err(IoError::of(Doing::Write, path))?)
 }
 
 #[cfg(test)]

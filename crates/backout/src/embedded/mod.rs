@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use secrecy::SecretString;
+use sentence::Sentence;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +60,7 @@ impl Embedded {
             None => Process::spawn(&layout, &programs)?,
         };
         let url = layout.url(&layout.password()?);
-        let (sender, status) = watch::channel(Status::Starting { ends: 0, last: String::new() });
+        let (sender, status) = watch::channel(Status::Starting { ends: 0, last: Sentence::verbatim("") });
         let stop = CancellationToken::new();
         let supervisor = Supervisor {
             layout: layout.clone(),

@@ -8,12 +8,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
+use sentence::{Sentence, sentence};
 use tokio::process::Child;
 
 use super::error::{Error, Result};
 use super::install::{LOG_FILE_SIZE, as_root};
 use super::layout::{DATABASE, Layout, USER, write_private};
 use super::programs::{Programs, quiet};
+use crate::io_error::{Doing, IoError};
 
 /// A killed process ends at once, unless the disk hangs.
 const KILL_WAIT: Duration = Duration::from_secs(10);
@@ -41,7 +43,8 @@ impl Process {
         let password = layout.password()?;
         write_private(&layout.accounts(), &accounts(&password))?;
         let log = layout.log();
-        let output = fs::File::options().create(true).append(true).open(&log).map_err(Error::io("open", &log))?;
+        let output =
+            fs::File::options().create(true).append(true).open(&log).map_err(IoError::of(Doing::Open, &log))?;
         let mut command = quiet(&programs.server);
         command
             .arg("--no-defaults")
@@ -68,10 +71,10 @@ impl Process {
             .stderr(output)
             .kill_on_drop(false)
             .process_group(0);
-        let child = command.spawn().map_err(Error::io("run", &programs.server))?;
+        let child = command.spawn().map_err(IoError::of(Doing::Run, &programs.server))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.ok_or_else(|| ended_at_once(&programs.server))?;
-        let descriptor = descriptor(pid).map_err(Error::io("watch", &programs.server))?;
+        let descriptor = descriptor(pid).map_err(IoError::of(Doing::Watch, &programs.server))?;
         tracing::info!(pid = pid.as_raw_nonzero().get(), "the private MariaDB starts");
         Ok(Self { pid, descriptor, kind: Kind::Child(child) })
     }
@@ -90,18 +93,18 @@ impl Process {
     }
 
     /// Waits for its end, and says how it ended. May be called again.
-    pub(super) async fn ended(&mut self) -> String {
+    pub(super) async fn ended(&mut self) -> Sentence {
         match &mut self.kind {
             Kind::Child(child) => match child.wait().await {
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
+                Ok(status) => Sentence::verbatim(status.to_string()),
+                Err(error) => Sentence::verbatim(error.to_string()),
             },
             Kind::Adopted { data_option } => {
                 // Only parents are told of an end.
                 while is_ours(self.pid, data_option) {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
-                "no longer there".to_owned()
+                sentence!("no longer there")
             }
         }
     }
@@ -150,7 +153,7 @@ fn descriptor(pid: Pid) -> std::io::Result<OwnedFd> {
 }
 
 fn ended_at_once(program: &Path) -> Error {
-    Error::io("run", program)(std::io::Error::other("it ended at once"))
+    Error::EndedAtOnce(program.to_owned())
 }
 
 /// One statement a line, as `--init-file` wants it; run at each start, before anybody is let in, so that a lost

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use sentence::{Sentence, sentence};
 use tokio::process::Command;
 
 use super::error::{Error, Result};
+use crate::io_error::{Doing, IoError};
 
 /// Where programs live; the `PATH` of ordinary users does not name the folders of servers.
 const MORE_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -31,15 +33,18 @@ impl Programs {
         let installer = find(&folders, "mariadb-install-db")?;
         let mut command = quiet(&server);
         command.args(["--no-defaults", "--version"]).stdout(Stdio::piped()).kill_on_drop(true);
-        let failed = |status: String| Error::Program { program: "mariadbd --version", status, output: String::new() };
+        let failed = |status: Sentence| Error::Program { program: "mariadbd --version", status, output: String::new() };
         let output = tokio::time::timeout(VERSION_WAIT, command.output())
             .await
-            .map_err(|_| failed(format!("no answer within {} s", VERSION_WAIT.as_secs())))?
-            .map_err(Error::io("run", &server))?;
+            .map_err(|_| failed(sentence!("no answer within {limit} s", limit = VERSION_WAIT.as_secs())))?
+            .map_err(IoError::of(Doing::Run, &server))?;
         let text = String::from_utf8_lossy(&output.stdout);
         // "mariadbd  Ver 10.11.14-MariaDB-0+deb12u2 for debian-linux-gnu on x86_64 (Debian 12)"
         let version = text.split_whitespace().skip_while(|word| *word != "Ver").nth(1);
-        check_version(version.ok_or_else(|| failed(format!("{}, names no version", output.status)))?)?;
+        check_version(
+            version
+                .ok_or_else(|| failed(sentence!("{status}, names no version", status = output.status.to_string())))?,
+        )?;
         Ok(Self { server, installer })
     }
 }

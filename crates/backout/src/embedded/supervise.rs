@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use driver_mariadb::{SessionOptions, Target};
 use secrecy::SecretString;
+use sentence::{Sentence, sentence};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +27,7 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Status {
     /// It starts, after so many ends in a row, the last one as told.
-    Starting { ends: u32, last: String },
+    Starting { ends: u32, last: Sentence },
     /// It answers.
     Up,
 }
@@ -79,7 +80,7 @@ impl Supervisor {
     }
 
     /// Until it ends; says how. One that does not answer in time is stopped.
-    async fn watch(&self, process: &mut Process, answer_within: Duration) -> String {
+    async fn watch(&self, process: &mut Process, answer_within: Duration) -> Sentence {
         let up = async {
             let answers = answers(&self.url);
             if tokio::time::timeout(answer_within, answers).await.is_ok() {
@@ -92,7 +93,7 @@ impl Supervisor {
             () = up => {}
         }
         process.stop(self.grace).await;
-        "it did not answer".to_owned()
+        sentence!("it did not answer")
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) async fn ready(status: &mut watch::Receiver<Status>, layout: &Layout,
     let (log, tail) = (layout.log(), || layout.log_tail());
     match tokio::time::timeout(within, settled).await {
         Err(_) => Err(Error::Silent { within, tail: tail(), log }),
-        Ok(Err(_)) => Err(Error::DoesNotStart { reason: "it was stopped".into(), tail: tail(), log }),
+        Ok(Err(_)) => Err(Error::DoesNotStart { reason: sentence!("it was stopped"), tail: tail(), log }),
         Ok(Ok(status)) => match &*status {
             Status::Up => Ok(()),
             Status::Starting { last, .. } => Err(Error::DoesNotStart { reason: last.clone(), tail: tail(), log }),

@@ -70,7 +70,7 @@ impl ServeArgs {
     fn run(&self, surroundings: &Surroundings, language: Language) -> Result<()> {
         let line = CommandLine { flags: Some(&self.flags), run: Some(&self.run), api: Some(&self.api) };
         let settings = Settings::load(&line, surroundings).map_err(Failure::settings)?;
-        telemetry::log(&settings).map_err(Failure::internal)?;
+        telemetry::log(&settings)?;
         let parts = if self.no_worker { Parts::Api } else { Parts::Both };
         to_the_end(run::until_stopped(&settings, parts, language))
     }
@@ -87,7 +87,7 @@ impl WorkerArgs {
             }
             loaded => loaded.map_err(Failure::settings)?,
         };
-        telemetry::log(&settings).map_err(Failure::internal)?;
+        telemetry::log(&settings)?;
         to_the_end(run::until_stopped(&settings, Parts::Worker, language))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::ConnectionLimits;
 use control::{Control, Setup, Worker, WorkerSettings};
 use i18n::Language;
+use sentence::sentence;
 use store::{Database, Keyring};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
@@ -139,7 +140,7 @@ async fn api(
 ) -> Result<Option<Api>> {
     let listener: TcpListener = socket.listen(BACKLOG).map_err(Failure::unavailable)?;
     let address = listener.local_addr().map_err(Failure::internal)?;
-    let metrics = telemetry::metrics().map_err(Failure::internal)?;
+    let metrics = telemetry::metrics()?;
     let router = api::router(control.clone(), api::Options::new(metrics, stopping.clone(), settings.rates));
     let limits = ConnectionLimits { connections: settings.max_connections, head_within: HEAD_WITHIN };
     let task = tokio::spawn(api::serve(listener, router, limits, stopping.clone()));
@@ -150,11 +151,11 @@ async fn api(
 }
 
 /// Why the API ended though nobody asked it to; never, where there is none.
-async fn ended(api: &mut Option<Api>) -> String {
+async fn ended(api: &mut Option<Api>) -> sentence::Sentence {
     match api {
         Some(api) => match api.await {
-            Ok(()) => "the API ended".to_owned(),
-            Err(error) => format!("the API ended: {error}"),
+            Ok(()) => sentence!("the API ended"),
+            Err(error) => sentence!("the API ended: {error}", error = error.to_string()),
         },
         None => std::future::pending().await,
     }
@@ -189,7 +190,7 @@ fn bind(address: SocketAddr) -> Result<TcpSocket> {
         Ok(socket)
     };
     bind().map_err(|error| {
-        let sentence = Sentence::new("serve.cannot-listen").with("address", address).with("reason", error);
+        let sentence = Sentence::new("serve.cannot-listen").with("address", address.to_string()).with("reason", error);
         Failure::new(Exit::Unavailable, sentence)
     })
 }
@@ -201,11 +202,11 @@ async fn open(settings: &Settings, parts: Parts, server: &Server) -> Result<(Dat
     if let Some(found) = keys::read(&path)? {
         return Ok((server.open(settings, &found.keyring).await?, found.keyring));
     }
-    let lost = || Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path.display()));
+    let lost = || Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", &path));
     if parts == Parts::Worker {
         return Err(lost());
     }
-    let made = KeyFile::generate().map_err(Failure::internal)?;
+    let made = KeyFile::generate().map_err(|error| Failure::internal(error.sentence()))?;
     let database = server.open_with_any(settings, &made.keyring).await?;
     if database.has_tokens().await? {
         database.close().await;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sentence::{ToValue, Value};
 use tracing_subscriber::EnvFilter;
 
 use super::layers::{Given, Layers, Surroundings};
@@ -149,11 +150,11 @@ fn path(text: &str) -> Result<PathBuf, Sentence> {
 
 fn key_file(text: &str) -> Result<PathBuf, Sentence> {
     let path = path(text)?;
-    let unusable = |reason: String| Sentence::new("serve.expects-keys").with("reason", reason);
+    let unusable = |reason: Value| Sentence::new("serve.expects-keys").with("reason", reason);
     match keys::read(&path) {
         Ok(Some(_)) => Ok(path),
-        Ok(None) => Err(unusable(std::io::Error::from(std::io::ErrorKind::NotFound).to_string())),
-        Err(error) => Err(unusable(error.to_string())),
+        Ok(None) => Err(unusable(std::io::Error::from(std::io::ErrorKind::NotFound).to_value())),
+        Err(error) => Err(unusable(error.sentence().to_value())),
     }
 }
 
@@ -162,7 +163,7 @@ fn database_url(text: &str) -> Result<SecretString, Sentence> {
     match driver_mariadb::Target::new(secret.clone()) {
         Ok(_) => Ok(secret),
         // Its errors do not repeat the URL.
-        Err(error) => Err(Sentence::new("serve.expects-database-url").with("reason", error)),
+        Err(error) => Err(Sentence::new("serve.expects-database-url").with("reason", error.sentence())),
     }
 }
 
@@ -188,6 +189,6 @@ fn log_format(text: &str) -> Result<LogFormat, Sentence> {
 fn log_filter(text: &str) -> Result<String, Sentence> {
     match EnvFilter::builder().parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(Sentence::new("serve.expects-log-filter").with("reason", error)),
+        Err(error) => Err(Sentence::new("serve.expects-log-filter").with("reason", error.to_string())),
     }
 }

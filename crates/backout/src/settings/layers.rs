@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use figment::providers::Env;
+use sentence::{ToValue, Value, sentence};
 
 use super::CommandLine;
 use super::fields::FIELDS;
@@ -138,17 +139,17 @@ fn file(line: &CommandLine<'_>, surroundings: &Surroundings) -> Option<PathBuf> 
 }
 
 fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
-    let unusable = |reason: String| Sentence::new("serve.file").with("path", path.display()).with("reason", reason);
+    let unusable = |reason: Value| Sentence::new("serve.file").with("path", path).with("reason", reason);
     let text = match read_bounded(path) {
         Ok(text) => text,
-        Err(error) => return mistakes.push(unusable(error.to_string())),
+        Err(error) => return mistakes.push(unusable(error)),
     };
     let table = match text.parse::<toml::Table>() {
         Ok(table) => table,
         Err(error) => {
             // The error's own text would show the line, which may hold a password.
             let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            return mistakes.push(unusable(format!("{line}: {}", error.message())));
+            return mistakes.push(unusable(format!("{line}: {}", error.message()).to_value()));
         }
     };
     for (key, value) in table {
@@ -156,7 +157,7 @@ fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
             mistakes.push(
                 Sentence::new("serve.unknown-key")
                     .with("key", key)
-                    .with("place", path.display())
+                    .with("place", path)
                     .with("known", FIELDS.join(", ")),
             );
             continue;
@@ -167,7 +168,7 @@ fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
             toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(truth) => truth.to_string(),
             toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                mistakes.push(Sentence::new("serve.not-plain").with("key", field).with("place", path.display()));
+                mistakes.push(Sentence::new("serve.not-plain").with("key", field).with("place", path));
                 continue;
             }
         };
@@ -175,11 +176,12 @@ fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+fn read_bounded(path: &Path) -> Result<String, Value> {
     let mut text = String::new();
-    let read = std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    let file = std::fs::File::open(path).map_err(|error| error.to_value())?;
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_value())?;
     if read as u64 > MAX_FILE_BYTES {
-        return Err(std::io::Error::other(format!("larger than {MAX_FILE_BYTES} bytes")));
+        return Err(sentence!("larger than {limit} bytes", limit = MAX_FILE_BYTES).to_value());
     }
     Ok(text)
 }

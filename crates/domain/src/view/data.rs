@@ -1,6 +1,7 @@
 //! Data stores with their ledgers, kept data and backups.
 
 use chrono::{DateTime, Utc};
+use sentence::Sentence;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,7 +28,8 @@ pub struct LedgerView {
     /// Versions in the target's own ledger, in applied order.
     pub applied: Vec<String>,
     /// Why the target's ledger could not be read, if so.
-    pub unreachable: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub unreachable: Option<Sentence>,
     /// Our rows, newest first, a page of them. None is ever deleted.
     pub rows: Vec<LedgerRowView>,
     /// Pass it as `cursor` for the next page of rows; absent on the last.

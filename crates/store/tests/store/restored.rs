@@ -3,6 +3,7 @@
 use domain::job::{JobEvent, JobState};
 use domain::step::{StepEvent, StepState};
 use saga::Journal;
+use sentence::Sentence;
 
 use crate::support::{ACTOR, Shop};
 
@@ -12,7 +13,7 @@ const REASON: &str = "restored";
 async fn a_job_that_had_not_begun_is_cancelled_and_frees_its_environment() {
     let shop = Shop::open().await;
     let job = shop.queued().await;
-    let rested = shop.database.rest_restored_jobs(ACTOR, REASON).await.unwrap();
+    let rested = shop.database.rest_restored_jobs(ACTOR, &Sentence::verbatim(REASON)).await.unwrap();
     assert_eq!(rested.iter().map(|job| (job.id, job.state)).collect::<Vec<_>>(), [(job, JobState::Cancelled)]);
     let worker = shop.worker("here").await;
     assert_eq!(shop.database.claim(worker.id, 1).await.unwrap(), []);
@@ -26,7 +27,7 @@ async fn a_job_under_way_waits_for_a_person_and_goes_on_at_their_word() {
     let old = shop.claimed().await;
     shop.step(&old, 0, StepEvent::Start).await;
     for _ in 0..2 {
-        let rested = shop.database.rest_restored_jobs(ACTOR, REASON).await.unwrap();
+        let rested = shop.database.rest_restored_jobs(ACTOR, &Sentence::verbatim(REASON)).await.unwrap();
         assert_eq!(rested.iter().map(|job| (job.id, job.state)).collect::<Vec<_>>(), [(old.job, JobState::Stuck)]);
     }
     assert_eq!(shop.database.job_view(old.job).await.unwrap().error.unwrap().message, REASON);

@@ -294,7 +294,7 @@ fn compare(context: &Context, place: &Place, release: &ReleaseDetail, ledger: &L
         hint,
     };
     if let Some(reason) = &ledger.unreachable {
-        return check(Verdict::Bad, "cli.doctor-ledger-unreachable", reason, None);
+        return check(Verdict::Bad, "cli.doctor-ledger-unreachable", &i18n::sentence(context.language, reason), None);
     }
     let brought = release.migrations.get(store).into_iter().flatten();
     let wanted: BTreeSet<&str> = brought.map(|migration| migration.version.as_str()).collect();

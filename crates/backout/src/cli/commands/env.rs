@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use domain::environment::EnvironmentSpec;
+use domain::environment::{EnvironmentSpec, FieldError};
 use domain::view::{EnvironmentView, NewEnvironment};
 
 use crate::cli::context::Context;
@@ -67,9 +67,8 @@ fn read(path: &Path) -> Result<EnvironmentSpec, FileError> {
         Some(extension) if extension == "json" => source.parse_json()?,
         _ => source.parse_toml()?,
     };
-    let mistakes: Vec<String> =
-        spec.validate().into_iter().map(|mistake| format!("{} {}", mistake.field, mistake.message)).collect();
-    if mistakes.is_empty() { Ok(spec) } else { Err(FileError::wrong(path, None, mistakes.join("; "))) }
+    let mistakes = spec.validate();
+    if mistakes.is_empty() { Ok(spec) } else { Err(FileError::wrong(path, None, FieldError::together(&mistakes))) }
 }
 
 fn tell(context: &Context, key: &str, environment: &EnvironmentView) {

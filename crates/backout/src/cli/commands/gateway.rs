@@ -4,6 +4,7 @@ use std::path::Path;
 
 use domain::environment::{Gateway, GatewayKind};
 use driver_gateway::nginx::{file_stem, snippet};
+use sentence::Sentence;
 use serde_json::json;
 
 use crate::cli::context::Context;
@@ -16,7 +17,8 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
     let place = context.place().await?;
     let environment = context.environment(&place).await?;
     let Some(Gateway { kind: GatewayKind::Nginx, directory, .. }) = environment.spec.gateway else {
-        return Err(Failure::Settings(context.text("cli.gateway-unset", [("environment", place.env.as_str())])));
+        let detail = context.text("cli.gateway-unset", [("environment", place.env.as_str())]);
+        return Err(Failure::Settings(Sentence::verbatim(detail)));
     };
     let name = file_stem(&format!("{}/{}", place.app, place.env));
     let (file, snippet) = (format!("{directory}/{name}.conf"), snippet(Path::new(&directory), &name));

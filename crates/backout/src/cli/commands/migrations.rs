@@ -24,7 +24,10 @@ pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
         let params = [("store", ledger.store.name.as_str()), ("engine", engine.as_str()), ("database", database)];
         output::line(&context.text("cli.heading-ledger", params));
         if let Some(reason) = &ledger.unreachable {
-            output::line(&context.text("cli.ledger-unreachable", [("reason", reason.as_str())]));
+            output::line(
+                &context
+                    .text("cli.ledger-unreachable", [("reason", i18n::sentence(context.language, reason).as_str())]),
+            );
         }
         show_ledger(context, ledger);
         show_kept(context, ledger);

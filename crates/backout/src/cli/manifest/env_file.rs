@@ -5,6 +5,7 @@ use std::path::Path;
 use domain::Secret;
 use domain::environment::EnvValue;
 use domain::release::ServiceConfig;
+use sentence::{Sentence, sentence};
 
 use super::error::{FileError, Source};
 
@@ -15,38 +16,38 @@ pub(super) fn read(path: &Path, secret: &[String]) -> Result<ServiceConfig, File
     let source = Source::read(path, MAX_BYTES)?;
     let mut config = ServiceConfig::new();
     for (number, line) in source.text.lines().enumerate() {
-        let wrong = |detail: String| FileError::wrong(path, Some(number + 1), detail);
+        let wrong = |detail: Sentence| FileError::wrong(path, Some(number + 1), detail);
         let Some((key, value)) = parse(line).map_err(wrong)? else {
             continue;
         };
         let value = if secret.contains(&key) { EnvValue::Secret(Secret::new(value)) } else { EnvValue::Plain(value) };
         if config.insert(key.clone(), value).is_some() {
-            return Err(wrong(format!("{key} is set twice")));
+            return Err(wrong(sentence!("{key} is set twice", key)));
         }
     }
     Ok(config)
 }
 
 /// Key and value of a line; none where it is empty or a comment.
-fn parse(line: &str) -> Result<Option<(String, String)>, String> {
+fn parse(line: &str) -> Result<Option<(String, String)>, Sentence> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
     let line = line.strip_prefix("export ").unwrap_or(line);
-    let (key, value) = line.split_once('=').ok_or("expected KEY=value")?;
+    let (key, value) = line.split_once('=').ok_or_else(|| sentence!("expected KEY=value"))?;
     let key = key.trim();
     let first_ok = key.bytes().next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_');
     if !first_ok || !key.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
-        return Err(format!("'{key}' cannot name an environment variable"));
+        return Err(sentence!("'{key}' cannot name an environment variable", key));
     }
     Ok(Some((key.to_owned(), parse_value(value.trim())?)))
 }
 
-fn parse_value(value: &str) -> Result<String, String> {
+fn parse_value(value: &str) -> Result<String, Sentence> {
     match value.chars().next() {
         Some('\'') => {
-            let (inner, rest) = value[1..].split_once('\'').ok_or("a single quote is not closed")?;
+            let (inner, rest) = value[1..].split_once('\'').ok_or_else(|| sentence!("a single quote is not closed"))?;
             only_comment(rest)?;
             Ok(inner.to_owned())
         }
@@ -56,18 +57,21 @@ fn parse_value(value: &str) -> Result<String, String> {
     }
 }
 
-fn parse_double_quoted(value: &str) -> Result<String, String> {
+fn parse_double_quoted(value: &str) -> Result<String, Sentence> {
     let mut read = String::new();
     let mut characters = value.chars();
     loop {
         match characters.next() {
-            None => return Err("a double quote is not closed".to_owned()),
+            None => return Err(sentence!("a double quote is not closed")),
             Some('"') => break,
             Some('\\') => match characters.next() {
                 Some('n') => read.push('\n'),
                 Some('t') => read.push('\t'),
                 Some(escaped @ ('"' | '\\' | '$')) => read.push(escaped),
-                other => return Err(format!("'\\{}' means nothing", other.map(String::from).unwrap_or_default())),
+                other => {
+                    let escaped = format!("\\{}", other.map(String::from).unwrap_or_default());
+                    return Err(sentence!("'{escaped}' means nothing", escaped));
+                }
             },
             Some(character) => read.push(character),
         }
@@ -76,9 +80,9 @@ fn parse_double_quoted(value: &str) -> Result<String, String> {
     Ok(read)
 }
 
-fn only_comment(rest: &str) -> Result<(), String> {
+fn only_comment(rest: &str) -> Result<(), Sentence> {
     let rest = rest.trim();
-    if rest.is_empty() || rest.starts_with('#') { Ok(()) } else { Err("something stands after the quotes".to_owned()) }
+    if rest.is_empty() || rest.starts_with('#') { Ok(()) } else { Err(sentence!("something stands after the quotes")) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use i18n::{Language, text};
+use sentence::Sentence;
 use serde::de::DeserializeOwned;
 
 /// Why a file cannot be used.
@@ -19,13 +20,13 @@ pub(crate) struct FileError {
 enum Reason {
     Unreadable(std::io::Error),
     TooLarge(u64),
-    Wrong(String),
+    Wrong(Sentence),
 }
 
 impl FileError {
     /// Something is wrong with what the file says.
-    pub(crate) fn wrong(path: &Path, line: Option<usize>, detail: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, reason: Reason::Wrong(detail.into()) }
+    pub(crate) fn wrong(path: &Path, line: Option<usize>, detail: Sentence) -> Self {
+        Self { path: path.to_owned(), line, reason: Reason::Wrong(detail) }
     }
 
     /// Where, and what: `v0.8.1.toml:12: there is no folder ../migrations`.
@@ -39,7 +40,7 @@ impl FileError {
             Reason::TooLarge(limit) => {
                 text(language, "cli.file-too-large", [("path", at.as_str()), ("limit", limit.to_string().as_str())])
             }
-            Reason::Wrong(detail) => format!("{at}: {detail}"),
+            Reason::Wrong(detail) => format!("{at}: {}", i18n::sentence(language, detail)),
         }
     }
 }
@@ -65,13 +66,13 @@ impl Source {
     pub(crate) fn parse_toml<T: DeserializeOwned>(&self) -> Result<T, FileError> {
         toml::from_str(&self.text).map_err(|error| {
             let line = error.span().map(|span| self.line(span.start));
-            FileError::wrong(&self.path, line, error.message())
+            FileError::wrong(&self.path, line, Sentence::verbatim(error.message()))
         })
     }
 
     pub(crate) fn parse_json<T: DeserializeOwned>(&self) -> Result<T, FileError> {
         serde_json::from_str(&self.text)
-            .map_err(|error| FileError::wrong(&self.path, Some(error.line()), error.to_string()))
+            .map_err(|error| FileError::wrong(&self.path, Some(error.line()), Sentence::verbatim(error.to_string())))
     }
 
     /// A path that the file names, relative to it.
@@ -79,11 +80,11 @@ impl Source {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    pub(super) fn wrong(&self, place: Range<usize>, detail: String) -> FileError {
+    pub(super) fn wrong(&self, place: Range<usize>, detail: Sentence) -> FileError {
         FileError::wrong(&self.path, Some(self.line(place.start)), detail)
     }
 
-    pub(super) fn wrong_as_a_whole(&self, detail: String) -> FileError {
+    pub(super) fn wrong_as_a_whole(&self, detail: Sentence) -> FileError {
         FileError::wrong(&self.path, None, detail)
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use domain::environment::Engine;
 use domain::ledger::Direction;
 use domain::release::MigrationSource;
+use sentence::{Sentence, sentence};
 
 use super::error::{FileError, Source};
 
@@ -28,7 +29,7 @@ pub(super) fn read(folder: &Path, engine: Engine, head: &str) -> Result<Vec<Migr
         Engine::Redis => return Ok(Vec::new()),
     };
     let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
-    let unreadable = |error: std::io::Error| FileError::wrong(folder, None, error.to_string());
+    let unreadable = |error: std::io::Error| FileError::wrong(folder, None, Sentence::verbatim(error.to_string()));
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.extension().is_some_and(|found| found == extension) {
@@ -42,14 +43,15 @@ pub(super) fn read(folder: &Path, engine: Engine, head: &str) -> Result<Vec<Migr
 /// A script whose name says nothing would be left out silently: a hole that nobody sees. It is refused.
 fn add(pairs: &mut BTreeMap<String, Pair>, path: PathBuf, extension: &str) -> Result<(), FileError> {
     let Some((version, name, direction)) = parse(&path, extension) else {
-        let detail = format!("a migration has to be named <version>_<name>.up.{extension} or .down.{extension}");
+        let detail =
+            sentence!("a migration has to be named <version>_<name>.up.{extension} or .down.{extension}", extension);
         return Err(FileError::wrong(&path, None, detail));
     };
     let pair = pairs.entry(version.clone()).or_default();
     if pair.name.is_empty() {
         pair.name.clone_from(&name);
     } else if pair.name != name {
-        let detail = format!("migration {version} is already called {}", pair.name);
+        let detail = sentence!("migration {version} is already called {name}", version, name = pair.name);
         return Err(FileError::wrong(&path, None, detail));
     }
     match direction {
@@ -72,7 +74,8 @@ fn parse(path: &Path, extension: &str) -> Option<(String, String, Direction)> {
 
 fn read_pair(folder: &Path, version: String, pair: Pair) -> Result<MigrationSource, FileError> {
     let Some(up) = pair.up else {
-        return Err(FileError::wrong(folder, None, format!("migration {version} has a down script but no up script")));
+        let detail = sentence!("migration {version} has a down script but no up script", version);
+        return Err(FileError::wrong(folder, None, detail));
     };
     let script = |path: &Path| Ok(Source::read(path, MAX_SCRIPT_BYTES)?.text);
     Ok(MigrationSource {

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use domain::Version;
-use domain::environment::Engine;
+use domain::environment::{Engine, FieldError};
 use domain::release::{GitRefs, ReleaseSchema, ReleaseSpec, SchemaRange, ServiceConfig};
+use sentence::sentence;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -76,7 +77,7 @@ pub(crate) fn load(path: &Path) -> Result<ReleaseSpec, FileError> {
     let manifest: Manifest = source.parse_toml()?;
     let version: Version =
         manifest.version.get_ref().parse().map_err(|error: domain::version::InvalidVersion| {
-            source.wrong(manifest.version.span(), error.to_string())
+            source.wrong(manifest.version.span(), error.sentence())
         })?;
     let mut schema = BTreeMap::new();
     for (store, given) in manifest.schema {
@@ -101,19 +102,18 @@ pub(crate) fn load(path: &Path) -> Result<ReleaseSpec, FileError> {
         config,
         requires: manifest.requires,
     };
-    let mistakes: Vec<String> =
-        spec.validate().into_iter().map(|mistake| format!("{} {}", mistake.field, mistake.message)).collect();
-    if mistakes.is_empty() { Ok(spec) } else { Err(source.wrong_as_a_whole(mistakes.join("; "))) }
+    let mistakes = spec.validate();
+    if mistakes.is_empty() { Ok(spec) } else { Err(source.wrong_as_a_whole(FieldError::together(&mistakes))) }
 }
 
 fn read_schema(source: &Source, given: Schema) -> Result<ReleaseSchema, FileError> {
     let folder = source.beside(given.migrations.get_ref());
     if !folder.is_dir() {
-        return Err(source.wrong(given.migrations.span(), format!("there is no folder {}", folder.display())));
+        return Err(source.wrong(given.migrations.span(), sentence!("there is no folder {folder}", folder)));
     }
     let migrations = migrations::read(&folder, given.engine, given.head.get_ref())?;
     if migrations.last().is_none_or(|newest| newest.version != *given.head.get_ref()) {
-        let detail = format!("{} has no migration {}", folder.display(), given.head.get_ref());
+        let detail = sentence!("{folder} has no migration {head}", folder, head = given.head.get_ref());
         return Err(source.wrong(given.head.span(), detail));
     }
     Ok(ReleaseSchema { engine: given.engine, runs_on: given.runs_on, migrations })
@@ -127,11 +127,11 @@ fn read_config(source: &Source, given: Spanned<Config>) -> Result<ServiceConfig,
     };
     let path: PathBuf = source.beside(&file);
     if !path.is_file() {
-        return Err(source.wrong(place, format!("there is no file {}", path.display())));
+        return Err(source.wrong(place, sentence!("there is no file {path}", path)));
     }
     let config = env_file::read(&path, &secret)?;
     match secret.iter().find(|key| !config.contains_key(*key)) {
-        Some(key) => Err(source.wrong(place, format!("{} does not set {key}", path.display()))),
+        Some(key) => Err(source.wrong(place, sentence!("{path} does not set {key}", path, key))),
         None => Ok(config),
     }
 }
