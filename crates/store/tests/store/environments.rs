@@ -62,7 +62,8 @@ async fn a_port_of_a_host_belongs_to_one_environment_and_the_refusal_names_both(
     shop.database.update_environment(ACTOR, &stored, &spec("unix:///a", 80), 2).await.unwrap();
     let (id, other) = (EnvironmentId::generate(), spec("unix:///a", 80));
     let taken = shop.database.insert_environment(ACTOR, shop.application, id, "staging", &other).await.unwrap_err();
-    assert_eq!(taken.to_string(), "'port 80 on unix:///a' is taken");
+    let holder = format!("{APPLICATION}/{ENVIRONMENT}/{}", other.services[0].name);
+    assert_eq!(taken.to_string(), format!("port 80 on unix:///a is reserved by {holder}"));
     assert!(shop.database.environment(APPLICATION, "staging").await.is_err(), "nothing of it was kept");
     let elsewhere = spec("unix:///b", 80);
     shop.database.insert_environment(ACTOR, shop.application, id, "staging", &elsewhere).await.unwrap();
@@ -94,7 +95,8 @@ async fn a_socket_of_a_host_belongs_to_one_colour_of_one_service() {
     ] {
         let id = EnvironmentId::generate();
         let error = shop.database.insert_environment(ACTOR, shop.application, id, "staging", &other).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("'{taken} on unix:///a' is taken"));
+        let holder = format!("{APPLICATION}/{ENVIRONMENT}/{}", first.services[0].name);
+        assert_eq!(error.to_string(), format!("{taken} on unix:///a is reserved by {holder}"));
     }
 }
 
