@@ -1,6 +1,6 @@
 //! Applications.
 
-use domain::environment::{FieldError, is_name};
+use domain::environment::{FieldError, is_name, name_rule};
 use domain::limits::MAX_TEXT;
 use domain::problem::ProblemType;
 use domain::view::{ApplicationView, NewApplication, Page};
@@ -15,10 +15,7 @@ impl Control {
         caller.require(permission::APPLICATION_EDIT)?;
         let mut errors = Vec::new();
         if !is_name(&new.name) {
-            errors.push(FieldError {
-                field: "name".into(),
-                message: sentence!("must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit"),
-            });
+            errors.push(FieldError { field: "name".into(), message: name_rule() });
         }
         if new.description.len() > MAX_TEXT {
             let message = sentence!("is longer than {limit} bytes", limit = MAX_TEXT);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::Secret;
-use domain::environment::{Engine, EnvironmentSpec, FieldError, is_name};
+use domain::environment::{Engine, EnvironmentSpec, FieldError, is_name, name_rule};
 use domain::ids::EnvironmentId;
 use domain::problem::ProblemType;
 use domain::view::{CurrentView, EnvironmentView, NewEnvironment, Page};
@@ -25,7 +25,7 @@ impl Control {
         let owner = self.application(application).await?;
         let mut errors = new.spec.validate();
         if !is_name(&new.name) {
-            let message = sentence!("must be 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit");
+            let message = name_rule();
             errors.insert(0, FieldError { field: "name".into(), message });
         }
         let id = EnvironmentId::generate();
