@@ -8,7 +8,7 @@ use domain::plan::{self, Plan};
 use domain::problem::ProblemType;
 use domain::view::JobView;
 use planner::Question;
-use sentence::sentence;
+use sentence::{Sentence, sentence};
 use store::{Enqueue, NewJob, StoredEnvironment, StoredRelease};
 
 use crate::environments::locked;
@@ -121,7 +121,7 @@ impl Control {
         if current.as_ref().map(|release| &release.version) == expected.as_ref() {
             return Ok(current);
         }
-        let shown = |version: Option<String>| version.unwrap_or_else(|| "nothing".to_owned());
+        let shown = |version: Option<String>| version.map_or_else(|| sentence!("nothing"), Sentence::verbatim);
         Err(Error::new(
             ProblemType::CurrentMismatch,
             sentence!(

@@ -1,7 +1,7 @@
 //! What is in the way of a plan, apart from schemas.
 
 use semver::VersionReq;
-use sentence::{Sentence, ToValue};
+use sentence::{Sentence, ToValue, sentence};
 
 use super::facts::{Condition, ContainerFacts, ContainerState, Facts, GatewayState, ImageState};
 use crate::finding::{Code, Finding};
@@ -99,29 +99,22 @@ fn drift(facts: &Facts, container: &ContainerFacts) -> Option<Finding> {
     let label = format!("io.backout.environment={}", label_of(facts));
     let mut differences = Vec::new();
     if !ours {
-        differences.push((format!("without {label}"), label));
+        differences.push((sentence!("without {label}", label), Sentence::verbatim(label)));
     }
     match condition {
         Condition::Running => {}
-        Condition::Unhealthy => differences.push(("unhealthy".to_owned(), "healthy".to_owned())),
-        Condition::Down(state) => differences.push((state.clone(), "running".to_owned())),
+        Condition::Unhealthy => differences.push((sentence!("unhealthy"), sentence!("healthy"))),
+        Condition::Down(state) => differences.push((Sentence::verbatim(state), sentence!("running"))),
     }
     if let Some(left_as) = container.left_as.as_ref().filter(|left_as| *left_as != image_id) {
-        differences.push((format!("image {}", short(image_id)), format!("image {}", short(left_as))));
+        let image = |id: &str| sentence!("image {image}", image = short(id));
+        differences.push((image(image_id), image(left_as)));
     }
-    if differences.is_empty() {
-        return None;
-    }
-    let (found, left_as): (Vec<String>, Vec<String>) = differences.into_iter().unzip();
-    let (found, left_as) = (found.join(", "), left_as.join(", "));
-    let params = [
-        ("container", name_of(facts, container)),
-        ("service", &container.service),
-        ("host", &container.host),
-        ("found", &found),
-        ("left_as", &left_as),
-    ];
-    Some(Finding::new(Code::ContainerDrifted, params))
+    let (found, left_as) = differences.into_iter().reduce(|(found, left_as), (one, other)| {
+        (sentence!("{one}, {more}", one = found, more = one), sentence!("{one}, {more}", one = left_as, more = other))
+    })?;
+    let params = [("container", name_of(facts, container)), ("service", &container.service), ("host", &container.host)];
+    Some(Finding::new(Code::ContainerDrifted, params).about("found", found).about("left_as", left_as))
 }
 
 /// A container of somebody else's that is in the way of the one that is to run: under its name before anything was
