@@ -9,8 +9,8 @@ use store::{Database, Keyring};
 use crate::data_directory::{DataDirectory, Sharing};
 use crate::embedded::{self, Embedded};
 use crate::failure::{Exit, Failure, Result};
+use crate::keyed::Keyed;
 use crate::keys;
-use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 /// How long a start waits for the server; recovering after a crash takes time.
@@ -38,7 +38,7 @@ pub(crate) fn wrong_keys(settings: &Settings, error: store::Error) -> Failure {
         return error.into();
     }
     let path = keys::path(settings);
-    Failure::new(Exit::Settings, Sentence::new("serve.keys-wrong").with("path", path).with("reason", error.sentence()))
+    Failure::new(Exit::Settings, Keyed::new("serve.keys-wrong").with("path", path).with("reason", error.sentence()))
 }
 
 impl Server {

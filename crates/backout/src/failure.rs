@@ -5,7 +5,7 @@ use std::path::Path;
 use i18n::Language;
 use sentence::{ToValue, sentence};
 
-use crate::sentence::Sentence;
+use crate::keyed::Keyed;
 use crate::{data_directory, embedded, keys};
 
 /// The exit codes of `serve`, `worker` and `admin`, of sysexits.h as far as it has them.
@@ -26,36 +26,36 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     exit: Exit,
     /// What the sentences have in common, if there may be several.
-    heading: Option<Sentence>,
-    sentences: Vec<Sentence>,
+    heading: Option<Keyed>,
+    sentences: Vec<Keyed>,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
     /// One sentence.
-    pub(crate) fn new(exit: Exit, sentence: Sentence) -> Self {
+    pub(crate) fn new(exit: Exit, sentence: Keyed) -> Self {
         Self { exit, heading: None, sentences: vec![sentence] }
     }
 
     /// Settings that cannot be used, all of them.
-    pub(crate) fn settings(mistakes: Vec<Sentence>) -> Self {
-        Self { exit: Exit::Settings, heading: Some(Sentence::new("serve.settings-wrong")), sentences: mistakes }
+    pub(crate) fn settings(mistakes: Vec<Keyed>) -> Self {
+        Self { exit: Exit::Settings, heading: Some(Keyed::new("serve.settings-wrong")), sentences: mistakes }
     }
 
     /// Something that is needed does not work.
     pub(crate) fn unavailable(reason: impl ToValue) -> Self {
-        Self::new(Exit::Unavailable, Sentence::new("serve.unavailable").with("reason", reason))
+        Self::new(Exit::Unavailable, Keyed::new("serve.unavailable").with("reason", reason))
     }
 
     /// Something of ours failed.
     pub(crate) fn internal(reason: impl ToValue) -> Self {
-        Self::new(Exit::Internal, Sentence::new("serve.internal").with("reason", reason))
+        Self::new(Exit::Internal, Keyed::new("serve.internal").with("reason", reason))
     }
 
     /// The control database is not whole.
     pub(crate) fn restore_unfinished(data_directory: &Path) -> Self {
-        let sentence = Sentence::new("serve.restore-unfinished").with("path", data_directory);
+        let sentence = Keyed::new("serve.restore-unfinished").with("path", data_directory);
         Self::new(Exit::Unavailable, sentence)
     }
 
@@ -75,9 +75,9 @@ impl From<data_directory::Error> for Failure {
     fn from(error: data_directory::Error) -> Self {
         let sentence = match &error {
             data_directory::Error::Held { path, holder } => {
-                Sentence::new("serve.held").with("path", path).with("holder", holder)
+                Keyed::new("serve.held").with("path", path).with("holder", holder)
             }
-            data_directory::Error::Io(error) => Sentence::new("serve.unavailable").with("reason", error.sentence()),
+            data_directory::Error::Io(error) => Keyed::new("serve.unavailable").with("reason", error.sentence()),
         };
         Self::new(Exit::Unavailable, sentence)
     }
@@ -97,7 +97,7 @@ impl From<driver_mariadb::Error> for Failure {
 
 impl From<keys::Error> for Failure {
     fn from(error: keys::Error) -> Self {
-        Self::new(Exit::Settings, Sentence::new("serve.keys-unusable").with("reason", error.sentence()))
+        Self::new(Exit::Settings, Keyed::new("serve.keys-unusable").with("reason", error.sentence()))
     }
 }
 

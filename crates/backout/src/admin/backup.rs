@@ -14,8 +14,8 @@ use super::archive::{self, Dump};
 use super::print;
 use crate::database::Server;
 use crate::failure::{Exit, Failure, Result};
+use crate::keyed::Keyed;
 use crate::keys::{self, KeyFile};
-use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
@@ -27,7 +27,7 @@ pub(super) async fn run(settings: &Settings, to: &Path, language: Language) -> R
     server.stop().await;
     drop(directory);
     let (path, bytes) = written?;
-    let done = Sentence::new("serve.backup-done").with("path", path).with("bytes", bytes);
+    let done = Keyed::new("serve.backup-done").with("path", path).with("bytes", bytes);
     print(&[done.text(language), i18n::text(language, "serve.backup-secret", [])]);
     Ok(())
 }
@@ -36,7 +36,7 @@ async fn backed_up(settings: &Settings, server: &Server, to: &Path) -> Result<(P
     server.ready().await?;
     let path = keys::path(settings);
     let keys = keys::read(&path)?
-        .ok_or_else(|| Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path)))?;
+        .ok_or_else(|| Failure::new(Exit::Settings, Keyed::new("serve.keys-missing").with("path", path)))?;
     server.require_keys(settings, &keys.keyring).await?;
     write(&server.target()?, Some(keys), to, "backout").await
 }
@@ -50,7 +50,7 @@ pub(super) async fn write(target: &Target, keys: Option<KeyFile>, to: &Path, pre
         to.to_owned()
     };
     if dest.exists() {
-        return Err(Failure::new(Exit::Refused, Sentence::new("serve.backup-exists").with("path", dest)));
+        return Err(Failure::new(Exit::Refused, Keyed::new("serve.backup-exists").with("path", dest)));
     }
     let folder = dest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unusable = |error: std::io::Error| Failure::unavailable(sentence!("{path}: {error}", path = folder, error));

@@ -14,8 +14,8 @@ use super::{backup, print, workers};
 use crate::data_directory::{self, DataDirectory, Sharing};
 use crate::database::Server;
 use crate::failure::{Exit, Failure, Result};
+use crate::keyed::Keyed;
 use crate::keys::{self, KeyFile};
-use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 const WITHIN: Duration = Duration::from_hours(1);
@@ -40,12 +40,12 @@ pub(super) async fn run(settings: &Settings, file: &Path, force: bool, language:
     server.stop().await;
     let (aside, rested) = outcome?;
     let mut lines = vec![
-        Sentence::new("serve.restore-done")
+        Keyed::new("serve.restore-done")
             .with("time", backup.manifest.created_at.to_rfc3339())
             .with("tables", backup.manifest.tables)
             .text(language),
     ];
-    lines.extend(aside.map(|path| Sentence::new("serve.restore-aside").with("path", path).text(language)));
+    lines.extend(aside.map(|path| Keyed::new("serve.restore-aside").with("path", path).text(language)));
     if !rested.is_empty() {
         lines.push(i18n::text(language, "serve.restore-rested-jobs", []));
         lines.extend(rested.iter().map(|job| {
@@ -77,14 +77,14 @@ async fn restored(
     let interrupted = match data_directory::restoring(directory.path()) {
         Some(database) if database == identity => true,
         Some(database) if !database.is_empty() => {
-            let sentence = Sentence::new("serve.restore-other").with("database", database);
+            let sentence = Keyed::new("serve.restore-other").with("database", database);
             let sentence = sentence.with("path", data_directory::note_of_restore(directory.path()));
             return Err(Failure::new(Exit::Refused, sentence));
         }
         _ => false,
     };
     if !there.is_empty() && !interrupted && !force {
-        let sentence = Sentence::new("serve.restore-refused").with("tables", there.len());
+        let sentence = Keyed::new("serve.restore-refused").with("tables", there.len());
         return Err(Failure::new(Exit::Refused, sentence));
     }
     // Nobody else works on a private database while its data directory is ours.
@@ -148,6 +148,6 @@ async fn drop_all(target: &Target, there: &[(String, &'static str)]) -> Result<(
 }
 
 fn unusable(file: &Path, reason: &sentence::Sentence) -> Failure {
-    let sentence = Sentence::new("serve.backup-unusable").with("path", file).with("reason", reason);
+    let sentence = Keyed::new("serve.backup-unusable").with("path", file).with("reason", reason);
     Failure::new(Exit::Settings, sentence)
 }

@@ -5,8 +5,8 @@ use i18n::{Language, text};
 
 use super::print;
 use crate::failure::{Exit, Failure, Result};
+use crate::keyed::Keyed;
 use crate::keys;
-use crate::sentence::Sentence;
 use crate::settings::Settings;
 
 /// Makes a token that may do everything, and prints it.
@@ -16,7 +16,7 @@ pub(super) async fn run(settings: &Settings, language: Language) -> Result<()> {
         server.ready().await?;
         let path = keys::path(settings);
         let keys = keys::read(&path)?
-            .ok_or_else(|| Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", path)))?;
+            .ok_or_else(|| Failure::new(Exit::Settings, Keyed::new("serve.keys-missing").with("path", path)))?;
         let database = server.open(settings, &keys.keyring).await?;
         let data_directory = settings.data_directory.clone();
         let control = Control::new(Setup { database, keys: keys.keyring, data_directory, wake_url: None });

@@ -8,7 +8,7 @@ use i18n::Language;
 use tokio::time::Instant;
 
 use crate::failure::{Exit, Failure, Result};
-use crate::sentence::Sentence;
+use crate::keyed::Keyed;
 use crate::settings::LONGEST_LEASE_SECONDS;
 
 const LOOK: Duration = Duration::from_secs(1);
@@ -22,14 +22,14 @@ pub(super) async fn assert_none(target: &Target, language: Language) -> Result<(
     if before.is_empty() {
         return Ok(());
     }
-    let watching = Sentence::new("serve.restore-watching").with("workers", before.len());
+    let watching = Keyed::new("serve.restore-watching").with("workers", before.len());
     eprintln!("{}", watching.with("seconds", WATCHED.as_secs()).text(language));
     let deadline = Instant::now() + WATCHED;
     while Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
         let living = beats(target).await?.iter().filter(|(worker, beat)| before.get(*worker) != Some(beat)).count();
         if living > 0 {
-            return Err(Failure::new(Exit::Refused, Sentence::new("serve.restore-workers").with("workers", living)));
+            return Err(Failure::new(Exit::Refused, Keyed::new("serve.restore-workers").with("workers", living)));
         }
     }
     Ok(())

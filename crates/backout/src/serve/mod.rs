@@ -11,7 +11,7 @@ use i18n::Language;
 
 use crate::admin;
 use crate::failure::{Failure, Result};
-use crate::sentence::Sentence;
+use crate::keyed::Keyed;
 use crate::settings::{ApiFlags, CommandLine, Flags, RunFlags, Settings, Surroundings};
 use crate::telemetry;
 use run::Parts;
@@ -83,7 +83,7 @@ impl WorkerArgs {
         let lacks = |settings: &Settings| settings.database_url.is_none();
         let settings = match loaded {
             Ok(settings) if lacks(&settings) => {
-                return Err(Failure::settings(vec![Sentence::new("serve.worker-needs-database")]));
+                return Err(Failure::settings(vec![Keyed::new("serve.worker-needs-database")]));
             }
             loaded => loaded.map_err(Failure::settings)?,
         };

@@ -15,8 +15,8 @@ use super::banner;
 use crate::data_directory::{self, DataDirectory};
 use crate::database::{self, Server};
 use crate::failure::{Exit, Failure, Result};
+use crate::keyed::Keyed;
 use crate::keys::{self, KeyFile};
-use crate::sentence::Sentence;
 use crate::settings::Settings;
 use crate::{shutdown, telemetry};
 
@@ -190,7 +190,7 @@ fn bind(address: SocketAddr) -> Result<TcpSocket> {
         Ok(socket)
     };
     bind().map_err(|error| {
-        let sentence = Sentence::new("serve.cannot-listen").with("address", address.to_string()).with("reason", error);
+        let sentence = Keyed::new("serve.cannot-listen").with("address", address.to_string()).with("reason", error);
         Failure::new(Exit::Unavailable, sentence)
     })
 }
@@ -202,7 +202,7 @@ async fn open(settings: &Settings, parts: Parts, server: &Server) -> Result<(Dat
     if let Some(found) = keys::read(&path)? {
         return Ok((server.open(settings, &found.keyring).await?, found.keyring));
     }
-    let lost = || Failure::new(Exit::Settings, Sentence::new("serve.keys-missing").with("path", &path));
+    let lost = || Failure::new(Exit::Settings, Keyed::new("serve.keys-missing").with("path", &path));
     if parts == Parts::Worker {
         return Err(lost());
     }

@@ -11,8 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::layers::{Given, Layers, Surroundings};
 use super::{LogFormat, Settings};
+use crate::keyed::Keyed;
 use crate::keys;
-use crate::sentence::Sentence;
 
 /// Their names in the file; in the environment in capitals behind `BACKOUT_`.
 pub(crate) const FIELDS: [&str; 14] = [
@@ -54,7 +54,7 @@ const A_MINUTE: RangeInclusive<u64> = 0..=10_000_000;
 const API_CONNECTIONS: RangeInclusive<u64> = 4..=100_000;
 
 /// Decides every field; what is wrong is added to the mistakes. None only where a field without default is missing.
-pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut Vec<Sentence>) -> Option<Settings> {
+pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut Vec<Keyed>) -> Option<Settings> {
     let mut reader = Reader { given, mistakes };
     let listen = reader.read("listen", address);
     let data_directory = reader.read("data_directory", path);
@@ -71,7 +71,7 @@ pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut
     let log_format = reader.read("log_format", log_format);
     let log_filter = reader.read("log_filter", log_filter);
     let Some(data_directory) = data_directory.or_else(|| surroundings.default_data_directory()) else {
-        mistakes.push(Sentence::new("serve.no-data-directory"));
+        mistakes.push(Keyed::new("serve.no-data-directory"));
         return None;
     };
     Some(Settings {
@@ -98,24 +98,24 @@ pub(crate) fn decide(given: &Layers, surroundings: &Surroundings, mistakes: &mut
 
 struct Reader<'a> {
     given: &'a Layers,
-    mistakes: &'a mut Vec<Sentence>,
+    mistakes: &'a mut Vec<Keyed>,
 }
 
 impl Reader<'_> {
-    fn read<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Sentence>) -> Option<T> {
+    fn read<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Keyed>) -> Option<T> {
         self.parsed(field, parse, |sentence, given| sentence.with("value", format!("'{}'", given.text)))
     }
 
     /// The same, without the value in the message.
-    fn read_secret<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Sentence>) -> Option<T> {
+    fn read_secret<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Keyed>) -> Option<T> {
         self.parsed(field, parse, |sentence, _| sentence.with("value", domain::secret::MASK))
     }
 
     fn parsed<T>(
         &mut self,
         field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Sentence>,
-        show: impl FnOnce(Sentence, &Given) -> Sentence,
+        parse: impl FnOnce(&str) -> Result<T, Keyed>,
+        show: impl FnOnce(Keyed, &Given) -> Keyed,
     ) -> Option<T> {
         let given = self.given.get(field)?;
         match parse(&given.text) {
@@ -131,26 +131,26 @@ impl Reader<'_> {
         let parse = |text: &str| {
             let number = text.trim().parse().ok().filter(|number| range.contains(number));
             number.ok_or_else(|| {
-                Sentence::new("serve.expects-number").with("least", range.start()).with("most", range.end())
+                Keyed::new("serve.expects-number").with("least", range.start()).with("most", range.end())
             })
         };
         self.read(field, parse).unwrap_or(default)
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, Sentence> {
-    text.trim().parse().map_err(|_| Sentence::new("serve.expects-address"))
+fn address(text: &str) -> Result<SocketAddr, Keyed> {
+    text.trim().parse().map_err(|_| Keyed::new("serve.expects-address"))
 }
 
-fn path(text: &str) -> Result<PathBuf, Sentence> {
+fn path(text: &str) -> Result<PathBuf, Keyed> {
     let path = Path::new(text);
     // Paths of a file or of a unit must not depend on where the process was started.
-    std::path::absolute(path).map_err(|error| Sentence::new("serve.expects-path").with("reason", error))
+    std::path::absolute(path).map_err(|error| Keyed::new("serve.expects-path").with("reason", error))
 }
 
-fn key_file(text: &str) -> Result<PathBuf, Sentence> {
+fn key_file(text: &str) -> Result<PathBuf, Keyed> {
     let path = path(text)?;
-    let unusable = |reason: Value| Sentence::new("serve.expects-keys").with("reason", reason);
+    let unusable = |reason: Value| Keyed::new("serve.expects-keys").with("reason", reason);
     match keys::read(&path) {
         Ok(Some(_)) => Ok(path),
         Ok(None) => Err(unusable(std::io::Error::from(std::io::ErrorKind::NotFound).to_value())),
@@ -158,17 +158,17 @@ fn key_file(text: &str) -> Result<PathBuf, Sentence> {
     }
 }
 
-fn database_url(text: &str) -> Result<SecretString, Sentence> {
+fn database_url(text: &str) -> Result<SecretString, Keyed> {
     let secret = SecretString::from(text);
     match driver_mariadb::Target::new(secret.clone()) {
         Ok(_) => Ok(secret),
         // Its errors do not repeat the URL.
-        Err(error) => Err(Sentence::new("serve.expects-database-url").with("reason", error.sentence())),
+        Err(error) => Err(Keyed::new("serve.expects-database-url").with("reason", error.sentence())),
     }
 }
 
-fn wake_url(text: &str) -> Result<SecretString, Sentence> {
-    let expected = || Sentence::new("serve.expects-wake-url");
+fn wake_url(text: &str) -> Result<SecretString, Keyed> {
+    let expected = || Keyed::new("serve.expects-wake-url");
     let url = url::Url::parse(text).map_err(|_| expected())?;
     let usable = match url.scheme() {
         "redis" => url.has_host(),
@@ -178,17 +178,17 @@ fn wake_url(text: &str) -> Result<SecretString, Sentence> {
     if usable { Ok(SecretString::from(text)) } else { Err(expected()) }
 }
 
-fn log_format(text: &str) -> Result<LogFormat, Sentence> {
+fn log_format(text: &str) -> Result<LogFormat, Keyed> {
     match text.trim() {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err(Sentence::new("serve.expects-log-format")),
+        _ => Err(Keyed::new("serve.expects-log-format")),
     }
 }
 
-fn log_filter(text: &str) -> Result<String, Sentence> {
+fn log_filter(text: &str) -> Result<String, Keyed> {
     match EnvFilter::builder().parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(Sentence::new("serve.expects-log-filter").with("reason", error.to_string())),
+        Err(error) => Err(Keyed::new("serve.expects-log-filter").with("reason", error.to_string())),
     }
 }

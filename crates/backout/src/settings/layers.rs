@@ -9,7 +9,7 @@ use sentence::{ToValue, Value, sentence};
 
 use super::CommandLine;
 use super::fields::FIELDS;
-use crate::sentence::Sentence;
+use crate::keyed::Keyed;
 
 const SYSTEM_FILE: &str = "/etc/backout/backout.toml";
 const FILE: &str = "backout.toml";
@@ -91,7 +91,7 @@ impl Layers {
 }
 
 /// Puts the layers one over the other, and says what is wrong with their form.
-pub(crate) fn gather(line: &CommandLine<'_>, surroundings: &Surroundings) -> (Layers, Vec<Sentence>) {
+pub(crate) fn gather(line: &CommandLine<'_>, surroundings: &Surroundings) -> (Layers, Vec<Keyed>) {
     let mut layers = Layers::default();
     let mut mistakes = Vec::new();
     if let Some(file) = file(line, surroundings) {
@@ -138,8 +138,8 @@ fn file(line: &CommandLine<'_>, surroundings: &Surroundings) -> Option<PathBuf> 
     Some(system).filter(there).or_else(|| data.map(|data| data.join(FILE)).filter(there))
 }
 
-fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
-    let unusable = |reason: Value| Sentence::new("serve.file").with("path", path).with("reason", reason);
+fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Keyed>) {
+    let unusable = |reason: Value| Keyed::new("serve.file").with("path", path).with("reason", reason);
     let text = match read_bounded(path) {
         Ok(text) => text,
         Err(error) => return mistakes.push(unusable(error)),
@@ -155,10 +155,7 @@ fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
     for (key, value) in table {
         let Some(field) = FIELDS.iter().find(|field| **field == key) else {
             mistakes.push(
-                Sentence::new("serve.unknown-key")
-                    .with("key", key)
-                    .with("place", path)
-                    .with("known", FIELDS.join(", ")),
+                Keyed::new("serve.unknown-key").with("key", key).with("place", path).with("known", FIELDS.join(", ")),
             );
             continue;
         };
@@ -168,7 +165,7 @@ fn read_file(path: &Path, layers: &mut Layers, mistakes: &mut Vec<Sentence>) {
             toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(truth) => truth.to_string(),
             toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-                mistakes.push(Sentence::new("serve.not-plain").with("key", field).with("place", path));
+                mistakes.push(Keyed::new("serve.not-plain").with("key", field).with("place", path));
                 continue;
             }
         };

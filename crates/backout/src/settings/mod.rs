@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::SecretString;
 
-use crate::sentence::Sentence;
+use crate::keyed::Keyed;
 
 pub(crate) use fields::LONGEST_LEASE_SECONDS;
 pub(crate) use layers::Surroundings;
@@ -161,7 +161,7 @@ pub(crate) struct CommandLine<'a> {
 
 impl Settings {
     /// Reads everything. What is wrong comes back all together, one sentence each.
-    pub(crate) fn load(line: &CommandLine<'_>, surroundings: &Surroundings) -> Result<Self, Vec<Sentence>> {
+    pub(crate) fn load(line: &CommandLine<'_>, surroundings: &Surroundings) -> Result<Self, Vec<Keyed>> {
         let (given, mut mistakes) = layers::gather(line, surroundings);
         let settings = fields::decide(&given, surroundings, &mut mistakes);
         match settings {

@@ -19,7 +19,7 @@ fn surroundings(variables: &[(&str, &str)]) -> (tempfile::TempDir, Surroundings)
 
 fn load(flags: &Flags, surroundings: &Surroundings) -> Result<Settings, Vec<String>> {
     let line = CommandLine { flags: Some(flags), ..CommandLine::default() };
-    let told = |mistakes: Vec<Sentence>| mistakes.iter().map(|mistake| mistake.text(Language::En)).collect();
+    let told = |mistakes: Vec<Keyed>| mistakes.iter().map(|mistake| mistake.text(Language::En)).collect();
     Settings::load(&line, surroundings).map_err(told)
 }
 

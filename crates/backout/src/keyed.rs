@@ -1,16 +1,17 @@
-//! A sentence that is chosen where something happens and told in the person's language where it is shown.
+//! A sentence of the locale files, chosen by its key where something happens and told in the person's language where it is
+//! shown. (`sentence::Sentence` is what failures carry; here places are filled bit by bit, and the text is for people alone.)
 
 use i18n::Language;
 use sentence::{ToValue, Value};
 
 /// A sentence of the locale files with what stands in its places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sentence {
+pub(crate) struct Keyed {
     key: &'static str,
     params: Vec<(&'static str, Value)>,
 }
 
-impl Sentence {
+impl Keyed {
     /// The sentence of that key.
     pub(crate) fn new(key: &'static str) -> Self {
         Self { key, params: Vec::new() }
