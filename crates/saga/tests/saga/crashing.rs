@@ -62,6 +62,23 @@ async fn wherever_the_worker_dies_a_failing_job_ends_with_the_world_as_before() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn wherever_the_worker_dies_a_minor_step_that_cannot_be_undone_is_all_that_is_left() {
+    let build = || {
+        let case = fails_always(3, &Act::Fail(ErrorKind::Permanent));
+        case.world.is_minor(1);
+        case.world.on_undo(1, vec![Act::Fail(ErrorKind::Permanent); ALWAYS]);
+        case
+    };
+    // A worker that died before step 1 had its effect leaves nothing of it.
+    die_everywhere(build, |case, state, point| {
+        assert_eq!(state, JobState::Stuck, "died at {point}\n{}", case.journal.log());
+        assert!([vec![], vec![1]].contains(&case.world.present()), "died at {point}\n{}", case.journal.log());
+        case.assert_sound();
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn wherever_two_workers_die_one_after_the_other_the_third_finishes() {
     for first in 1.. {
         let mut second = 0;
