@@ -91,8 +91,11 @@ impl Database {
             .map_err(|_| sqlx::Error::PoolTimedOut)??)
     }
 
-    /// A connection for [`crate::short`], as one of the pool.
+    /// A connection for [`crate::short`], as one of the pool; none where the pool is closed.
     pub(crate) async fn connect_for_transactions(&self) -> Result<sqlx::MySqlConnection> {
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
         let mut connection = self.connect_alone().await?;
         connection.execute(SESSION).await?;
         Ok(connection)

@@ -6,6 +6,7 @@ use backout_store::{Database, Error, JobQuery};
 use domain::ids::WorkerId;
 use domain::step::{StepEvent, StepState};
 use saga::{Journal, JournalError, StepNote};
+use sqlx::AssertSqlSafe;
 use testkit::{MariaDb, eventually};
 
 use crate::support::{Shop, cursor, fresh_url, settings, through_a_proxy};
@@ -93,6 +94,35 @@ async fn a_claim_that_hangs_ends_and_holds_up_nobody_behind_it() {
     proxy.pass();
     assert!(database.claim(worker, 1).await.unwrap().is_empty());
     shop.database.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_whose_kept_connection_was_cut_meanwhile_finds_a_new_one_at_once() {
+    let url = fresh_url();
+    let shop = Shop::open_at(&url).await;
+    let database = Database::connect(&settings(url)).unwrap();
+    let worker = WorkerId::generate();
+    assert!(database.claim(worker, 1).await.unwrap().is_empty());
+    let job = shop.queued().await;
+    let others = "SELECT id FROM information_schema.PROCESSLIST WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    let mut watching = shop.raw.acquire().await.unwrap();
+    let open: Vec<i64> = sqlx::query_scalar(others).fetch_all(&mut *watching).await.unwrap();
+    assert!(!open.is_empty(), "the claim kept none");
+    for id in &open {
+        sqlx::query(AssertSqlSafe(format!("KILL CONNECTION {id}"))).execute(&mut *watching).await.unwrap();
+    }
+    let ids = open.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let left = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id IN ({ids})");
+    let gone = || async {
+        sqlx::query_scalar::<_, i64>(AssertSqlSafe(left.clone())).fetch_one(&shop.raw).await.is_ok_and(|n| n == 0)
+    };
+    eventually(Duration::from_secs(10), gone).await.unwrap();
+    drop(watching);
+    let held = database.claim(worker, 1).await.unwrap();
+    assert_eq!(held.iter().map(|held| held.job).collect::<Vec<_>>(), [job]);
+    database.close().await;
+    let closed = database.claim(worker, 1).await;
+    assert!(closed.as_ref().is_err_and(Error::is_unavailable), "{closed:?}");
 }
 
 #[tokio::test]
