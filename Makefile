@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup examples build demo test chaos bench lint doc clean
 
+# Where cargo builds, which its users may have set.
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -16,7 +19,7 @@ build: ## Build everything
 	@cargo build --quiet --workspace --bins
 
 demo: setup examples build ## Show the main job on real servers and leave it running (ONCE=1: end by itself)
-	@ONCE=$(ONCE) target/debug/backout-demo
+	@ONCE=$(ONCE) $(BUILT)/debug/backout-demo
 
 lint: ## Check formatting, lints and, with cargo-deny, licences
 	cargo fmt --all --check
@@ -37,7 +40,7 @@ chaos: setup examples build ## Run the long form of the fault tests
 bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")
 	@crates/bench/peers/install
 	@cargo build --quiet --release -p backout -p backout-bench
-	@target/release/backout-bench $(ONLY)
+	@$(BUILT)/release/backout-bench $(ONLY)
 
 clean: ## Remove what was built
 	cargo clean
