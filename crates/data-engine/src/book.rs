@@ -121,6 +121,10 @@ impl Book {
         Ok(self.journal.restored(self.cx.held(), id).await?)
     }
 
+    pub(crate) async fn kept_again(&self, id: PreservationId) -> Result<(), StepError> {
+        Ok(self.journal.kept_again(self.cx.held(), id).await?)
+    }
+
     pub(crate) async fn applied_up(&self, version: &str) -> Result<Option<AppliedUp>, StepError> {
         Ok(self.journal.applied_up(self.cx.held(), &self.store, version).await?)
     }
@@ -204,9 +208,18 @@ impl Book {
     /// The id of what a statement puts aside: the same whenever it is repeated, and in the order of jobs and,
     /// within a script, of statements.
     pub(crate) fn preservation_id(&self, key: &StatementKey) -> PreservationId {
+        self.id_of(key, &self.marker(key))
+    }
+
+    /// As [`Book::preservation_id`], for one of several things that a statement puts aside.
+    pub(crate) fn part_id(&self, key: &StatementKey, number: usize) -> PreservationId {
+        self.id_of(key, &format!("{}/{number}", self.marker(key)))
+    }
+
+    fn id_of(&self, key: &StatementKey, what: &str) -> PreservationId {
         let mut bytes = [0_u8; 16];
         bytes[..6].copy_from_slice(&self.cx.held().job.0.as_bytes()[..6]);
-        let digest = Sha256::digest(self.marker(key));
+        let digest = Sha256::digest(what);
         bytes[6..].copy_from_slice(&digest[..10]);
         // Twelve bits beside the version number, so that a script's statements stay in their order.
         let index = key.index.min(0x0fff);

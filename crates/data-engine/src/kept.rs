@@ -29,14 +29,15 @@ pub(crate) enum Comes {
 /// Decides about `kept`, oldest first. The newest copy of each thing comes back, and no older one over it. `early`
 /// are copies that were made before older data had come back: they hold what a script wrote, and give way to it.
 ///
-/// Fields come back only where they are missing, so older copies fill what newer ones do not have.
+/// Fields come back only where they are missing, and rows only where they are as the script left them, so older copies
+/// fill what newer ones do not have.
 pub(crate) fn choose(kept: &[Preservation], early: &HashSet<PreservationId>) -> Vec<Choice> {
     let (late, first): (Vec<_>, Vec<_>) = kept.iter().rev().partition(|one| early.contains(&one.id));
     let mut seen = HashSet::new();
     let mut choices = Vec::with_capacity(kept.len());
     for one in first.into_iter().chain(late) {
         let comes = match &one.keeper {
-            Keeper::Fields { .. } => Comes::Whole,
+            Keeper::Fields { .. } | Keeper::Rows { .. } => Comes::Whole,
             Keeper::Table { table: whole, .. } | Keeper::Collection { collection: whole, .. } => {
                 if seen.insert((whole.as_str(), None)) { Comes::Whole } else { Comes::Nothing }
             }
@@ -82,7 +83,9 @@ pub(crate) fn unreadable_note(marker: &str, error: &serde_json::Error) -> StepEr
 /// Where a copy is.
 pub(crate) fn place(keeper: &Keeper) -> String {
     match keeper {
-        Keeper::Columns { keep_database, keep_table, .. } | Keeper::Table { keep_database, keep_table, .. } => {
+        Keeper::Columns { keep_database, keep_table, .. }
+        | Keeper::Table { keep_database, keep_table, .. }
+        | Keeper::Rows { keep_database, keep_table, .. } => {
             format!("{keep_database}.{keep_table}")
         }
         Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } => keep_collection.clone(),

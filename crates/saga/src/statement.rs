@@ -111,6 +111,21 @@ pub enum Keeper {
         /// Table in it.
         keep_table: String,
     },
+    /// Rows that a statement changed or removed, as they were before and after it.
+    Rows {
+        /// Table that they were in.
+        table: String,
+        /// Primary key of the table.
+        key: Vec<String>,
+        /// The other columns, in the order of their copies.
+        columns: Vec<String>,
+        /// Which way the script went: they come back when its migration goes the other way.
+        direction: Direction,
+        /// Database of ours.
+        keep_database: String,
+        /// Table in it.
+        keep_table: String,
+    },
     /// Fields of documents, copied with `_id`.
     Fields {
         /// Collection that they were in.
@@ -161,6 +176,9 @@ pub trait StatementJournal: Send + Sync {
 
     /// The data is back where it was.
     async fn restored(&self, held: &Held, id: PreservationId) -> Result<(), JournalError>;
+
+    /// The data that this job had brought back is put aside again.
+    async fn kept_again(&self, held: &Held, id: PreservationId) -> Result<(), JournalError>;
 }
 
 impl StatementKey {

@@ -26,7 +26,22 @@ pub(crate) fn update(mut cursor: Cursor<'_>) -> Parsed<Effect> {
     while cursor.eat_any(&["LOW_PRIORITY", "IGNORE"]) {}
     let lexemes = cursor.remaining();
     let set = position(lexemes, "SET").ok_or_else(|| Unclear(sentence!("UPDATE has no SET")))?;
-    Ok(Effect::Update { tables: joined_tables(&lexemes[..set])? })
+    Ok(Effect::Update { tables: joined_tables(&lexemes[..set])?, columns: assigned(&lexemes[set + 1..]) })
+}
+
+/// The columns of `a = 1, t.b = 2 WHERE …`; none where one of them is not understood.
+fn assigned(lexemes: &[Lexeme<'_>]) -> Vec<String> {
+    let end = ["WHERE", "ORDER", "LIMIT"].iter().filter_map(|word| position(lexemes, word)).min();
+    let parts = split_commas(&lexemes[..end.unwrap_or(lexemes.len())]).unwrap_or_default();
+    parts.into_iter().map(|part| column_before_equals(Cursor::new(part))).collect::<Option<_>>().unwrap_or_default()
+}
+
+fn column_before_equals(mut cursor: Cursor<'_>) -> Option<String> {
+    let mut column = cursor.identifier().ok()?;
+    while cursor.eat_symbol(".") {
+        column = cursor.identifier().ok()?;
+    }
+    cursor.eat_symbol("=").then_some(column)
 }
 
 pub(crate) fn delete(mut cursor: Cursor<'_>) -> Parsed<Effect> {
@@ -71,14 +86,22 @@ fn joined_tables(lexemes: &[Lexeme<'_>]) -> Parsed<Vec<TableName>> {
         let mut cursor = Cursor::new(part);
         loop {
             if cursor.sees_symbol("(") {
-                return Err(Unclear(sentence!("UPDATE of a derived table is not looked into")));
+                // The result of a query is joined, and never changed.
+                let inside = Cursor::new(cursor.parenthesised()?);
+                if !["SELECT", "WITH", "VALUES"].iter().any(|word| inside.sees(&[word])) {
+                    return Err(Unclear(sentence!("joins in parentheses are not looked into")));
+                }
+            } else {
+                tables.push(cursor.table()?);
             }
-            tables.push(cursor.table()?);
             let Some(join) = position(cursor.remaining(), "JOIN") else {
                 break;
             };
             cursor = Cursor::new(&cursor.remaining()[join + 1..]);
         }
+    }
+    if tables.is_empty() {
+        return Err(Unclear(sentence!("UPDATE names no table")));
     }
     Ok(tables)
 }

@@ -341,6 +341,8 @@ pub enum Effect {
     Update {
         /// Every table named before `SET`; any of them may change.
         tables: Vec<TableName>,
+        /// The columns that are assigned to, without their tables; empty where that cannot be told.
+        columns: Vec<String>,
     },
     /// `DELETE`, from one or several tables.
     Delete {

@@ -184,8 +184,15 @@ fn statements_about_rows_name_their_tables() {
         ),
         ("REPLACE INTO a.t VALUES (1)", Effect::Replace { table: qualified("a", "t") }),
         (
+            "UPDATE a JOIN (SELECT id, MAX(n) AS n FROM b GROUP BY id) AS m USING (id) SET a.n = m.n, a.`at` = NOW()",
+            Effect::Update { tables: vec![local("a")], columns: vec!["n".to_owned(), "at".to_owned()] },
+        ),
+        (
             "UPDATE a AS x JOIN b ON a.set = b.set LEFT JOIN c.d USING (id), e SET x.y = 1",
-            Effect::Update { tables: vec![local("a"), local("b"), qualified("c", "d"), local("e")] },
+            Effect::Update {
+                tables: vec![local("a"), local("b"), qualified("c", "d"), local("e")],
+                columns: vec!["y".to_owned()],
+            },
         ),
         (
             "DELETE FROM schema_migrations WHERE version = '1'",
@@ -243,6 +250,7 @@ fn what_is_not_understood_is_unknown_and_counts_as_destructive() {
         "SELECT 1; DROP TABLE t",
         "BEGIN NOT ATOMIC DROP TABLE t; END",
         "UPDATE (SELECT 1) x SET a = 1",
+        "UPDATE a JOIN (b JOIN c) SET a.x = 1",
         "USE db\nDROP TABLE t",
         "SELECT 'a",
         "/*!110500 DROP TABLE t */",

@@ -170,7 +170,9 @@ fn ledger_row(row: &MySqlRow) -> Result<LedgerRowView> {
 
 fn place(keeper: &Keeper) -> String {
     match keeper {
-        Keeper::Columns { keep_database, keep_table, .. } | Keeper::Table { keep_database, keep_table, .. } => {
+        Keeper::Columns { keep_database, keep_table, .. }
+        | Keeper::Table { keep_database, keep_table, .. }
+        | Keeper::Rows { keep_database, keep_table, .. } => {
             format!("{keep_database}.{keep_table}")
         }
         Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } => keep_collection.clone(),

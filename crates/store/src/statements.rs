@@ -228,6 +228,22 @@ impl StatementJournal for Database {
         tx.commit().await.map_err(Error::from)?;
         Ok(())
     }
+
+    async fn kept_again(&self, held: &Held, id: PreservationId) -> std::result::Result<(), JournalError> {
+        let (mut tx, seq) = self.begin_fenced(held).await?;
+        sqlx::query(
+            "UPDATE preservations SET state = 'kept', restored_at = NULL, restored_by = NULL \
+             WHERE id = ? AND state = 'restored' AND restored_by = ?",
+        )
+        .bind(id.0)
+        .bind(held.job.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::from)?;
+        append_event(&mut tx, held.job, seq, "progress", None, &json!({ "kept_again": id })).await?;
+        tx.commit().await.map_err(Error::from)?;
+        Ok(())
+    }
 }
 
 fn statement(what: &str, key: &StatementKey) -> serde_json::Value {

@@ -32,6 +32,8 @@ pub(crate) enum Treatment {
     KeepColumns { table: String, columns: Vec<String> },
     /// The table is moved away in place of the `DROP`.
     KeepTable { table: String },
+    /// The rows of these tables that it changes or removes are copied while it runs.
+    KeepRows { tables: Vec<String> },
     /// Not understood; a person has been warned.
     Unknown(Sentence),
     /// Not run.
@@ -53,7 +55,7 @@ pub(crate) fn units(script: &str) -> Result<Vec<Unit>, SplitError> {
         let classified = classify(&statement.text);
         let texts = match non_atomic(&classified) {
             Some(Rewrite::Split { statements, .. }) => statements,
-            _ => vec![statement.text],
+            _ => vec![in_transaction(&classified.effect, &made).unwrap_or(statement.text)],
         };
         for text in texts {
             let classified = classify(&text);
@@ -95,6 +97,11 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
             Treatment::KeepTable { table } => {
                 facts.preserves.push(format!("table {table}"));
                 facts.destroys.push(format!("table {table}"));
+            }
+            Treatment::KeepRows { tables } => {
+                let objects = tables.iter().map(|table| format!("rows of {table}"));
+                facts.preserves.extend(objects.clone());
+                facts.destroys.extend(objects);
             }
             Treatment::Unknown(_) => facts.unknown.push(format!("{}:{}", unit.line, unit.column)),
             Treatment::Refuse { reason, destroys } => {
@@ -161,22 +168,42 @@ fn treatment(classified: &Classified, made: &Made) -> Treatment {
             )),
             _ => refuse(sentence!("several tables are dropped one by one")),
         },
-        (Effect::Truncate { table }, _) if !made.has(table) => refuse_loss(rows_of(table, "TRUNCATE")),
-        (Effect::Insert { table, updates_duplicates: true }, _) if !made.has(table) => {
-            refuse_loss(rows_of(table, "ON DUPLICATE KEY UPDATE"))
+        (Effect::Insert { table, updates_duplicates: true } | Effect::Replace { table }, _) => {
+            rows(std::slice::from_ref(table), made)
         }
-        (Effect::Replace { table }, _) if !made.has(table) => refuse_loss(rows_of(table, "REPLACE")),
-        (Effect::Update { tables }, _) => rows("UPDATE", tables, made),
-        (Effect::Delete { tables }, _) => rows("DELETE", tables, made),
+        (Effect::Update { tables, columns }, _) if fills_only(tables, columns, made) => Treatment::Plain,
+        (Effect::Update { tables, .. } | Effect::Delete { tables }, _) => rows(tables, made),
         _ => Treatment::Plain,
     }
 }
 
-fn rows(verb: &str, tables: &[TableName], made: &Made) -> Treatment {
-    match tables.iter().find(|table| !made.has(table)) {
-        Some(table) => refuse_loss(rows_of(table, verb)),
-        None => Treatment::Plain,
+/// `TRUNCATE` as a statement that changes rows: they can be put aside, and the counter does not begin anew, so that no
+/// later row takes the key of one that comes back.
+fn in_transaction(effect: &Effect, made: &Made) -> Option<String> {
+    match effect {
+        Effect::Truncate { table } if !made.has(table) => Some(format!("DELETE FROM {}", table.quoted())),
+        _ => None,
     }
+}
+
+/// Whether an `UPDATE` fills columns that the script itself has made, and nothing else.
+fn fills_only(tables: &[TableName], columns: &[String], made: &Made) -> bool {
+    let [table] = tables else { return false };
+    !columns.is_empty() && columns.iter().all(|column| made.has_column(table, column))
+}
+
+fn rows(tables: &[TableName], made: &Made) -> Treatment {
+    let touched: Vec<&TableName> = tables.iter().filter(|table| !made.has(table)).collect();
+    if let Some(table) = touched.iter().find(|table| table.database.is_some()) {
+        return refuse_loss(sentence!(
+            "rows of {table} of a database that is named; leave its name out",
+            table = table.to_string()
+        ));
+    }
+    if touched.is_empty() {
+        return Treatment::Plain;
+    }
+    Treatment::KeepRows { tables: touched.into_iter().map(|table| table.name.clone()).collect() }
 }
 
 fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatment {
@@ -217,10 +244,6 @@ fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatmen
         ));
     }
     Treatment::KeepColumns { table: table.name.clone(), columns }
-}
-
-fn rows_of(table: &TableName, verb: &str) -> Sentence {
-    sentence!("rows of {table} ({verb})", table = table.to_string(), verb)
 }
 
 fn refuse_loss(what: Sentence) -> Treatment {

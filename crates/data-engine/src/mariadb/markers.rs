@@ -96,6 +96,11 @@ impl Run {
         format!("{}{RESTORED}{id}", prefix.trim_end_matches('/'))
     }
 
+    /// The marker that counts which of the rows kept came back; others may have stayed.
+    pub(crate) fn rows_back_marker(&self, id: domain::ids::PreservationId) -> String {
+        format!("{}/rows", self.restored_marker(id))
+    }
+
     /// Notes what the schema is: its hash under `marker`, and its objects by that hash, so that a difference can be
     /// named later.
     pub(crate) async fn remember_schema(&mut self, marker: &str, schema: &Fingerprint) -> Result<(), StepError> {

@@ -1,12 +1,14 @@
 //! Migrations on MariaDB.
 
 mod alter;
+mod capture;
 mod ledger;
 mod markers;
 mod preserve;
 mod preserve_columns;
 mod probe;
 mod restore;
+mod rows_back;
 mod run;
 mod session;
 mod statement;

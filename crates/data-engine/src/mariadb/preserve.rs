@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::examine::sql::Unit;
 
 /// Access denied: to a database, for a user, to a table.
-const DENIED: [u16; 3] = [1044, 1045, 1142];
+pub(super) const DENIED: [u16; 3] = [1044, 1045, 1142];
 /// What stands for the checksum of a table that is moved and not copied.
 const MOVED: &str = "moved";
 
@@ -186,12 +186,17 @@ impl Run {
         if !error.code().is_some_and(|code| DENIED.contains(&code)) {
             return Err(Error::from(error).into());
         }
+        let (grantee, database) = (self.grantee().await?, quote_identifier(&self.keep_database()));
+        Err(StepError::permanent(sentence!("data cannot be put aside: {error}", error = error.sentence()))
+            .with_command(format!("GRANT ALL PRIVILEGES ON {database}.* TO {grantee};")))
+    }
+
+    /// Who we are, as `GRANT` names it.
+    pub(super) async fn grantee(&mut self) -> Result<String, StepError> {
         let user = self.ask("SELECT CURRENT_USER() AS user", &[]).await?;
         let user = user.first().and_then(|row| row.get("user")).and_then(|user| user.as_str()).unwrap_or_default();
         let (name, host) = user.rsplit_once('@').unwrap_or((user, "%"));
-        let database = quote_identifier(&self.keep_database());
-        Err(StepError::permanent(sentence!("data cannot be put aside: {error}", error = error.sentence()))
-            .with_command(format!("GRANT ALL PRIVILEGES ON {database}.* TO '{name}'@'{host}';")))
+        Ok(format!("'{name}'@'{host}'"))
     }
 
     pub(super) fn keep_name(&self, plan: &Plan<'_>, key: &StatementKey, table: &str) -> String {

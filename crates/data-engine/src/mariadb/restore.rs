@@ -7,8 +7,11 @@ use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StepError};
 use serde_json::json;
 
+use super::capture::Captured;
+use super::rows_back::{Way, changed_since};
 use super::run::Plan;
 use super::session::{Run, list, quoted};
+use super::statement::Work;
 use crate::book::early_marker;
 use crate::error::Error;
 use crate::kept::{Choice, Comes, choose, older, stays, unreadable_note};
@@ -37,10 +40,11 @@ impl Run {
     /// Brings back what an earlier run of the opposite script put aside and this migration has made room
     /// for. What cannot come back stays kept and is reported.
     pub(crate) async fn restore_kept(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
-        let own: HashSet<_> = plan.units.iter().map(|unit| self.book.preservation_id(&plan.key(unit))).collect();
+        let own: HashSet<_> = plan.units.iter().flat_map(|unit| self.ids_of(plan, unit)).collect();
         let version = plan.script.version();
         let mut kept = self.book.kept(version).await?;
-        kept.retain(|one| !own.contains(&one.id));
+        let same_way = |one: &Preservation| matches!(&one.keeper, Keeper::Rows { direction, .. } if *direction == plan.script.direction);
+        kept.retain(|one| !own.contains(&one.id) && !same_way(one));
         if kept.is_empty() {
             return Ok(());
         }
@@ -58,12 +62,28 @@ impl Run {
             };
             self.book.go_on()?;
             match choice.comes {
-                Comes::Whole => self.restore_or_report(one, None).await?,
+                Comes::Whole => match Captured::of(&one.keeper) {
+                    Some(copies) => self.rows_return(plan, one, &copies).await?,
+                    None => self.restore_or_report(one, None).await?,
+                },
                 Comes::Columns(columns) => self.restore_or_report(one, Some(&columns)).await?,
                 Comes::Nothing => {}
             }
         }
         Ok(())
+    }
+
+    /// Brings back the rows that the opposite script changed or removed, but for those that others changed since.
+    async fn rows_return(&mut self, plan: &Plan<'_>, kept: &Preservation, copies: &Captured) -> Result<(), StepError> {
+        let through = self.captured_by(plan, &copies.table).await?;
+        let marker = self.rows_back_marker(kept.id);
+        self.note_return(kept.id, copies).await?;
+        match self.rows_back(copies, &through, Way::Opposite, &marker).await {
+            Ok(0) => self.book.restored(kept.id).await,
+            Ok(changed) => self.report(kept, &changed_since(changed, copies)).await,
+            Err(Stays::Failed(error)) => Err(error),
+            Err(Stays::NoPlace(why) | Stays::Conflict(why)) => self.report(kept, &why).await,
+        }
     }
 
     /// Which copies come back. Decided once, since those that have come back before an interruption count for it too.
@@ -100,7 +120,7 @@ impl Run {
     }
 
     /// Tells that something stays put aside: to those who watch, and in the step's output.
-    async fn report(&mut self, kept: &Preservation, why: &Sentence) -> Result<(), StepError> {
+    pub(super) async fn report(&mut self, kept: &Preservation, why: &Sentence) -> Result<(), StepError> {
         tracing::warn!(store = %self.book.store, object = %kept.object, %why, "kept data stays put aside");
         let note = json!(stays(kept, why)).to_string();
         self.mark_anew(&self.book.warning_marker(kept.id), 0, Some(&note)).await?;
@@ -130,7 +150,7 @@ impl Run {
                 Keeper::Table { table, keep_database, keep_table } => {
                     self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
                 }
-                Keeper::Fields { .. } | Keeper::Collection { .. } => {
+                Keeper::Rows { .. } | Keeper::Fields { .. } | Keeper::Collection { .. } => {
                     return Err(Stays::Conflict(sentence!("it belongs to another kind of data store")));
                 }
             }
@@ -253,7 +273,8 @@ impl Run {
     }
 
     async fn bring_back(&mut self, statements: &[String], check: &str, marker: &str) -> Result<(), Stays> {
-        match self.transaction(statements, Some(check), marker).await {
+        let work = Work { statements, check: Some(check), ..Work::default() };
+        match self.transaction(&work, marker).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind == saga::ErrorKind::Permanent => Err(Stays::Conflict(error.message)),
             Err(error) => Err(Stays::Failed(error)),
@@ -270,7 +291,7 @@ impl Run {
 
 /// Values come back as they were, even those that the strict mode of today would refuse; what it would have
 /// refused for good reason is found by the check.
-const FAITHFUL: &str = "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR";
+pub(super) const FAITHFUL: &str = "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR";
 
 fn matching(key: &[String]) -> String {
     key.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect::<Vec<_>>().join(" AND ")

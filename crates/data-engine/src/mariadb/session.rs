@@ -1,5 +1,6 @@
 //! The one connection that holds the lock and runs the statements.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use driver_mariadb::{ObjectRef, Session, SessionOptions, Target, quote_identifier};
@@ -30,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) book: Book,
     pub(crate) session: Session,
     pub(crate) database: String,
+    /// Tables of which changed rows wait to come back, once that was asked.
+    pub(super) waiting: Option<HashSet<String>>,
     lock: String,
 }
 
@@ -46,7 +49,7 @@ impl Run {
         session.lock(&lock, MIGRATION_LOCK_WAIT).await.map_err(Error::from)?;
         cx.assert_held().await?;
         let book = Book::open(engine, cx).await?;
-        let mut run = Self { book, session, database: target.database().to_owned(), lock };
+        let mut run = Self { book, session, database: target.database().to_owned(), waiting: None, lock };
         run.create_markers().await?;
         Ok(run)
     }

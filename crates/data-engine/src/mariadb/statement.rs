@@ -40,6 +40,9 @@ impl Run {
         self.assert_lock().await?;
         let (found, rows) =
             if unit.is_dml { self.look_for_marker(unit, key).await? } else { (self.look(unit, key).await?, 0) };
+        if unit.is_dml {
+            self.settle_rows(plan, unit, key).await?;
+        }
         let puts_aside = matches!(unit.treatment, Treatment::KeepColumns { .. } | Treatment::KeepTable { .. });
         match found {
             // A guarded drop of what is gone could be run again, but what it dropped was put aside and has left.
@@ -66,7 +69,11 @@ impl Run {
             }
             Treatment::KeepColumns { table, columns } => self.drop_columns(plan, unit, key, table, columns).await,
             Treatment::KeepTable { table } => self.drop_table(plan, unit, key, table).await,
-            Treatment::Plain | Treatment::Unknown(_) if unit.is_dml => self.change_rows(plan, unit, key).await,
+            Treatment::KeepRows { tables } => self.change_kept_rows(plan, unit, key, tables).await,
+            Treatment::Plain | Treatment::Unknown(_) if unit.is_dml => match self.awaited(plan, unit).await? {
+                Some(table) => self.change_kept_rows(plan, unit, key, &[table]).await,
+                None => self.change_rows(plan, unit, key).await,
+            },
             Treatment::Plain | Treatment::Unknown(_) => self.run_plain(plan, unit, key).await,
         }
     }
@@ -91,25 +98,17 @@ impl Run {
         self.assert_lock().await?;
         self.book.intent(key).await?;
         let marker = self.book.marker(key);
-        let rows =
-            self.transaction(std::slice::from_ref(&unit.text), None, &marker).await.map_err(|error| StepError {
-                message: sentence!("{place}: {error}", place = plan.place(unit), error = error.message),
-                ..error
-            })?;
+        let work = Work { statements: std::slice::from_ref(&unit.text), ..Work::default() };
+        let rows = self.transaction(&work, &marker).await.map_err(|error| at_place(plan, unit, error))?;
         self.book.done(key, rows).await
     }
 
-    /// Runs statements and writes the marker with the number of rows changed, all or nothing; a deadlock or lock
-    /// wait begins anew. `check` counts what is wrong afterwards, before anything is final.
-    pub(crate) async fn transaction(
-        &mut self,
-        statements: &[String],
-        check: Option<&str>,
-        marker: &str,
-    ) -> Result<u64, StepError> {
+    /// Does the work and writes the marker with the number of rows changed, all or nothing; a deadlock or lock wait
+    /// begins anew.
+    pub(crate) async fn transaction(&mut self, work: &Work<'_>, marker: &str) -> Result<u64, StepError> {
         let mut tries = 1;
         loop {
-            let error = match self.attempt(statements, check, marker).await {
+            let error = match self.attempt(work, marker).await {
                 Ok(rows) => {
                     // A lost connection leaves it open whether this took effect; the marker tells.
                     self.session.commit().await.map_err(Error::from)?;
@@ -127,21 +126,36 @@ impl Run {
         }
     }
 
-    async fn attempt(&mut self, statements: &[String], check: Option<&str>, marker: &str) -> Result<u64, Attempt> {
+    async fn attempt(&mut self, work: &Work<'_>, marker: &str) -> Result<u64, Attempt> {
         self.session.begin().await.map_err(Attempt::Failed)?;
+        for statement in work.prepare {
+            self.session.execute(statement).await.map_err(Attempt::Failed)?;
+        }
         let mut rows = 0;
-        for statement in statements {
+        for statement in work.statements {
             rows += self.session.execute(statement).await.map_err(Attempt::Failed)?.rows_affected;
         }
-        if let Some(check) = check {
-            let answer = self.session.query_json(check, &[]).await.map_err(Attempt::Failed)?;
-            let wrong = answer.first().and_then(|row| row.get("n")).and_then(serde_json::Value::as_u64);
-            if wrong != Some(0) {
-                return Err(Attempt::Wrong(wrong.unwrap_or_default()));
+        if work.counted {
+            let seen = self.count("SELECT CAST(@backout_seen AS UNSIGNED) AS n").await?;
+            if seen != rows {
+                return Err(Attempt::Uncounted { seen, rows });
+            }
+        }
+        if let Some(check) = work.check {
+            let wrong = self.count(check).await?;
+            if wrong != 0 {
+                return Err(Attempt::Wrong(wrong));
             }
         }
         self.mark(marker, rows, None).await.map_err(Attempt::Step)?;
         Ok(rows)
+    }
+
+    /// The number `n` that a query returns.
+    async fn count(&mut self, sql: &str) -> Result<u64, Attempt> {
+        let answer = self.session.query_json(sql, &[]).await.map_err(Attempt::Failed)?;
+        let number = answer.first().and_then(|row| row.get("n")).and_then(serde_json::Value::as_u64);
+        number.ok_or_else(|| Attempt::Step(StepError::permanent(sentence!("the server counted nothing"))))
     }
 
     /// What is in the target of a statement that changes definitions.
@@ -159,15 +173,12 @@ impl Run {
         }
         let tables = match &unit.effect {
             Effect::Insert { table, .. } | Effect::Replace { table } => std::slice::from_ref(table),
-            Effect::Update { tables } | Effect::Delete { tables } => &tables[..],
+            Effect::Update { tables, .. } | Effect::Delete { tables } => &tables[..],
             _ => &[],
         };
         for table in tables {
             let home = table.database.clone().unwrap_or_else(|| self.database.clone());
-            let sql =
-                "SELECT ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
-            let rows = self.ask(sql, &[json!(home), json!(table.name)]).await?;
-            let engine = rows.first().and_then(|row| row.get("engine")).and_then(|engine| engine.as_str());
+            let engine = self.engine_of(ObjectRef::new(&home, &table.name)).await?;
             if engine.is_some_and(|engine| engine != "InnoDB") {
                 return Ok((
                     Found::Neither(sentence!("table {table} knows no transactions", table = table.to_string())),
@@ -243,10 +254,24 @@ impl Run {
     }
 }
 
+/// What is done in one transaction.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Work<'a> {
+    /// What comes first and whose rows do not count.
+    pub(crate) prepare: &'a [String],
+    /// What changes rows.
+    pub(crate) statements: &'a [String],
+    /// Counts, as `n`, what is wrong afterwards, before anything is final.
+    pub(crate) check: Option<&'a str>,
+    /// Whether our triggers have to have seen as many rows as were changed.
+    pub(crate) counted: bool,
+}
+
 /// Why a transaction did not come about.
 enum Attempt {
     Failed(driver_mariadb::Error),
     Wrong(u64),
+    Uncounted { seen: u64, rows: u64 },
     Step(StepError),
 }
 
@@ -257,6 +282,11 @@ impl From<Attempt> for StepError {
             Attempt::Wrong(rows) => {
                 Self::permanent(sentence!("{rows} rows are not what they should be afterwards", rows))
             }
+            Attempt::Uncounted { seen, rows } => Self::permanent(sentence!(
+                "{rows} rows were to be changed, and {seen} of them copied; nothing was changed",
+                rows,
+                seen
+            )),
             Attempt::Step(error) => error,
         }
     }
@@ -266,6 +296,11 @@ impl From<Attempt> for StepError {
 pub(crate) fn refused(plan: &Plan<'_>, unit: &Unit, error: &driver_mariadb::Error) -> StepError {
     let message = sentence!("{place}: {error}", place = plan.place(unit), error = error.sentence());
     if error.is_transient() { StepError::transient(message) } else { StepError::permanent(message) }
+}
+
+/// The same error, with the place where it happened.
+pub(super) fn at_place(plan: &Plan<'_>, unit: &Unit, error: StepError) -> StepError {
+    StepError { message: sentence!("{place}: {error}", place = plan.place(unit), error = error.message), ..error }
 }
 
 /// The error of a statement of which nobody can tell whether it has run.

@@ -12,9 +12,11 @@ use serde_json::json;
 use sql_script::{AlterAction, Effect};
 
 use super::alter::reduced;
+use super::capture::Captured;
 use super::preserve::foreign_keys_marker;
 use super::probe::{Found, look};
 use super::restore::Stays;
+use super::rows_back::{Way, changed_since};
 use super::run::Plan;
 use super::session::{Run, quoted};
 use super::statement::{sets_session, unclear};
@@ -38,6 +40,7 @@ impl Run {
             return Ok(());
         }
         let before = self.schema_before(&back.script).await?;
+        self.take_returns_back().await?;
         let kept = self.own_kept(&forth).await?;
         match direction {
             Direction::Up => self.settle_restored(back.script.version()).await?,
@@ -47,15 +50,21 @@ impl Run {
             self.book.go_on()?;
             self.undo_statement(&back, unit, whole).await?;
         }
-        for one in &kept {
-            match (direction, &one.keeper) {
-                // Moved back whole, before the first statement.
-                (Direction::Down, Keeper::Table { .. }) => {}
-                (Direction::Down, _) => self.back_in_place(one).await?,
-                // What an up took away comes back as far as its down has made room for it.
-                (Direction::Up, _) => self.restore_or_report(one, None).await?,
+        // The last gone first: what a later statement did was done to what an earlier one had left.
+        for unit in forth.units.iter().rev() {
+            let ids = self.ids_of(&forth, unit);
+            for one in kept.iter().filter(|one| ids.contains(&one.id)) {
+                match (direction, &one.keeper) {
+                    // Moved back whole, before the first statement, or below.
+                    (Direction::Down, Keeper::Table { .. }) | (_, Keeper::Rows { .. }) => {}
+                    (Direction::Down, _) => self.back_in_place(one).await?,
+                    // What an up took away comes back as far as its down has made room for it.
+                    (Direction::Up, _) => self.restore_or_report(one, None).await?,
+                }
             }
+            self.undo_rows(&forth, &back, unit, &kept).await?;
         }
+        self.settle_superseded(&back).await?;
         let recorded = self.book.progress(&forth.end())? != Progress::Untouched;
         self.finish(&back.script, &end, &before, recorded).await?;
         self.compare_with_before(&forth).await
@@ -74,7 +83,7 @@ impl Run {
                 Progress::Untouched => false,
             };
             if !done {
-                never_left.insert(self.book.preservation_id(&key));
+                never_left.extend(self.ids_of(forth, unit));
             }
             whole &= done;
         }
@@ -86,11 +95,10 @@ impl Run {
         Ok(whole)
     }
 
-    /// What this step put aside and has not brought back, in the order of its going.
-    async fn own_kept(&mut self, forth: &Plan<'_>) -> Result<Vec<Preservation>, StepError> {
-        let own: Vec<PreservationId> =
-            forth.units.iter().map(|unit| self.book.preservation_id(&forth.key(unit))).collect();
-        let mut kept = self.book.kept(forth.script.version()).await?;
+    /// What a script put aside in this step and has not brought back, in the order of its going.
+    async fn own_kept(&mut self, plan: &Plan<'_>) -> Result<Vec<Preservation>, StepError> {
+        let own: Vec<PreservationId> = plan.units.iter().flat_map(|unit| self.ids_of(plan, unit)).collect();
+        let mut kept = self.book.kept(plan.script.version()).await?;
         kept.retain(|one| own.contains(&one.id));
         Ok(kept)
     }
@@ -154,6 +162,57 @@ impl Run {
             if !present.iter().any(|key| is_it(&key.name)) {
                 let sql = format!("ALTER TABLE {} ADD {clause}", own.quoted());
                 self.execute_patiently(&sql).await.map_err(Error::from)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what a statement did to rows that it copied. Rows that others changed since stay as they are, and that
+    /// is told.
+    async fn undo_rows(
+        &mut self,
+        forth: &Plan<'_>,
+        back: &Plan<'_>,
+        unit: &Unit,
+        kept: &[Preservation],
+    ) -> Result<(), StepError> {
+        if !unit.is_dml {
+            return Ok(());
+        }
+        let key = forth.key(unit);
+        for (number, copies) in self.captured(&key).await?.iter().enumerate() {
+            if !self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
+                continue;
+            }
+            let id = self.book.part_id(&key, number);
+            let through = self.captured_by(back, &copies.table).await?;
+            let marker = self.rows_back_marker(id);
+            let listed = kept.iter().find(|one| one.id == id);
+            match (self.rows_back(copies, &through, Way::Undo, &marker).await, listed) {
+                (Ok(0), Some(one)) => self.book.restored(one.id).await?,
+                (Ok(0), None) => {}
+                (Ok(changed), Some(one)) => self.report(one, &changed_since(changed, copies)).await?,
+                (Ok(changed), None) => {
+                    let news = json!({ "stays": changed_since(changed, copies) });
+                    self.book.cx.progress(news).await?;
+                }
+                (Err(Stays::Failed(error)), _) => return Err(error),
+                // The table or column is gone with the migration that is taken back.
+                (Err(Stays::NoPlace(_)), None) => {}
+                (Err(Stays::NoPlace(why) | Stays::Conflict(why)), Some(one)) => self.report(one, &why).await?,
+                (Err(Stays::Conflict(why)), None) => return Err(StepError::permanent(why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which copies of rows, made while this was taken back, are used up: the rows are as before all of it.
+    async fn settle_superseded(&mut self, back: &Plan<'_>) -> Result<(), StepError> {
+        for one in self.own_kept(back).await? {
+            if let Some(copies) = Captured::of(&one.keeper)
+                && self.is_used_up(&copies).await?
+            {
+                self.book.restored(one.id).await?;
             }
         }
         Ok(())

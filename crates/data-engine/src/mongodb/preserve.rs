@@ -192,7 +192,7 @@ impl Run {
                 restored.map_err(|error| paged.failed(error))?;
                 (self.target.count(keep_collection, &json!({})).await, 0)
             }
-            Keeper::Columns { .. } | Keeper::Table { .. } => {
+            Keeper::Columns { .. } | Keeper::Table { .. } | Keeper::Rows { .. } => {
                 return self.report(kept, &sentence!("it belongs to another kind of data store")).await;
             }
         };

@@ -33,13 +33,13 @@ fn the_example_scripts_are_understood_and_none_is_refused() {
 fn what_a_sql_script_destroys_is_named_and_what_cannot_be_kept_is_refused() {
     let facts = examine(
         Engine::MariaDb,
-        "ALTER TABLE users DROP COLUMN a, DROP COLUMN b;\nDROP TABLE x, y;\nUPDATE users SET c = 1;\nKILL 5;",
+        "ALTER TABLE users DROP COLUMN a, DROP COLUMN b;\nDROP TABLE x, y;\nUPDATE users SET c = 1;\nDROP DATABASE d;\nKILL 5;",
     );
-    assert_eq!(facts.preserves, ["column users.a", "column users.b", "table x", "table y"]);
-    assert_eq!(facts.destroys.len(), 5);
+    assert_eq!(facts.preserves, ["column users.a", "column users.b", "table x", "table y", "rows of users"]);
+    assert_eq!(facts.destroys.len(), 6);
     assert_eq!(facts.refusals.len(), 1);
-    assert_eq!(facts.refusals[0].position, "3:1");
-    assert_eq!(facts.unknown, ["4:1"]);
+    assert_eq!(facts.refusals[0].position, "4:1");
+    assert_eq!(facts.unknown, ["5:1"]);
 }
 
 #[test]
@@ -48,6 +48,7 @@ fn changing_what_the_script_itself_made_destroys_nothing() {
         Engine::MariaDb,
         "CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1); UPDATE t SET id = 2; DELETE FROM t;
          ALTER TABLE old ADD COLUMN c INT; ALTER TABLE old MODIFY c BIGINT NOT NULL;
+         UPDATE old SET old.c = 5 WHERE c IS NULL;
          DELETE FROM schema_migrations WHERE version = '1'",
     );
     assert!(facts.refusals.is_empty() && facts.destroys.is_empty(), "{facts:?}");

@@ -71,8 +71,8 @@ async fn what_cannot_be_put_aside_is_refused_before_anything_happens() {
     for (down, words) in [
         ("ALTER TABLE nokey DROP COLUMN b", "no primary key"),
         ("ALTER TABLE t DROP COLUMN id", "primary key"),
-        ("DELETE FROM t", "cannot be put aside yet"),
-        ("DROP TABLE t; UPDATE nokey SET a = 1", "rows of nokey (UPDATE)"),
+        ("UPDATE nokey SET a = 1", "no primary key"),
+        ("DROP TABLE t; DROP DATABASE other", "cannot be put aside yet"),
         ("START TRANSACTION; INSERT INTO t VALUES (1, 1); COMMIT", "transaction"),
         ("USE other; DROP TABLE t", "USE"),
         ("DROP TABLE missing", "its effect is there already"),

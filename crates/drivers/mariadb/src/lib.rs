@@ -23,6 +23,6 @@ pub use error::{Error, Result};
 pub use fingerprint::{Change, Difference, Fingerprint, fingerprint};
 pub use ledger::{AppliedVersions, Ledger, LedgerForm};
 pub use name::{ObjectRef, quote_identifier};
-pub use schema::{Column, ForeignKey, RoutineKind, Trigger};
+pub use schema::{Cascade, Column, ForeignKey, RoutineKind, Trigger};
 pub use session::{Executed, ResultSet, Session, SessionOptions};
 pub use target::{Killed, Target};

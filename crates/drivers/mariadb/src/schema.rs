@@ -53,6 +53,23 @@ pub struct ForeignKey {
     pub name: String,
 }
 
+/// A foreign key that changes its own table's rows along with those that it points at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cascade {
+    /// The database of the table that has it.
+    pub database: String,
+    /// The table that has it.
+    pub table: String,
+    /// The constraint's name.
+    pub name: String,
+    /// The columns that it points at.
+    pub columns: Vec<String>,
+    /// Whether removing a row changes or removes those that point at it.
+    pub on_delete: bool,
+    /// Whether changing those columns does.
+    pub on_update: bool,
+}
+
 /// A kind of stored routine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -270,6 +287,37 @@ impl Session {
             table,
         )
         .await
+    }
+
+    /// Foreign keys, also of the table itself, that change rows along with those of this table.
+    ///
+    /// # Errors
+    /// Those of asking.
+    pub async fn cascades(&mut self, table: ObjectRef<'_>) -> Result<Vec<Cascade>> {
+        let sql = "SELECT c.CONSTRAINT_SCHEMA, c.TABLE_NAME, c.CONSTRAINT_NAME, \
+                   CAST(c.DELETE_RULE NOT IN ('RESTRICT', 'NO ACTION') AS CHAR), \
+                   CAST(c.UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION') AS CHAR), u.REFERENCED_COLUMN_NAME \
+                   FROM information_schema.REFERENTIAL_CONSTRAINTS AS c \
+                   JOIN information_schema.KEY_COLUMN_USAGE AS u ON u.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA \
+                   AND u.TABLE_NAME = c.TABLE_NAME AND u.CONSTRAINT_NAME = c.CONSTRAINT_NAME \
+                   WHERE c.UNIQUE_CONSTRAINT_SCHEMA = ? AND c.REFERENCED_TABLE_NAME = ? \
+                   AND NOT (c.DELETE_RULE IN ('RESTRICT', 'NO ACTION') AND c.UPDATE_RULE IN ('RESTRICT', 'NO ACTION')) \
+                   ORDER BY 1, 2, 3, u.ORDINAL_POSITION";
+        let rows = self.texts(&sentence!("asking for foreign keys"), sql, &[table.database, table.name]).await?;
+        let mut cascades: Vec<Cascade> = Vec::new();
+        for row in rows {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            let mut next = || cells.next().unwrap_or_default();
+            let (database, table, name) = (next(), next(), next());
+            let (on_delete, on_update, column) = (next() == "1", next() == "1", next());
+            match cascades.last_mut() {
+                Some(last) if (&last.database, &last.table, &last.name) == (&database, &table, &name) => {
+                    last.columns.push(column);
+                }
+                _ => cascades.push(Cascade { database, table, name, columns: vec![column], on_delete, on_update }),
+            }
+        }
+        Ok(cascades)
     }
 
     /// The table's own foreign keys. Their names stay taken in its database while it is kept there.

@@ -52,4 +52,8 @@ impl StatementJournal for NoStatements {
     async fn restored(&self, _: &Held, _: PreservationId) -> Result<(), JournalError> {
         refused()
     }
+
+    async fn kept_again(&self, _: &Held, _: PreservationId) -> Result<(), JournalError> {
+        refused()
+    }
 }

@@ -222,6 +222,13 @@ impl StatementJournal for Memory {
         })
         .await
     }
+
+    async fn kept_again(&self, held: &Held, id: PreservationId) -> Result<(), JournalError> {
+        self.write(held, |state| {
+            state.restored.remove(&id);
+        })
+        .await
+    }
 }
 
 #[async_trait]

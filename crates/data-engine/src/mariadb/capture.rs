@@ -1,0 +1,458 @@
+//! Copies the rows that a statement changes or removes, while it does so.
+//!
+//! Triggers of ours note each row as it was and as it became, in the statement's own transaction: exactly the rows that
+//! it touched, whatever its conditions say, while the application goes on writing. They do nothing in other sessions and
+//! are gone afterwards. InnoDB runs no triggers for what foreign keys cascade, so statements that would cascade are
+//! refused.
+
+use domain::ids::PreservationId;
+use domain::ledger::Direction;
+use driver_mariadb::{Column, ObjectRef, quote_identifier};
+use saga::{Keeper, Preservation, StatementKey, StepError};
+use sentence::{Sentence, sentence};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sql_script::Effect;
+
+use super::run::Plan;
+use super::session::{Run, quoted};
+use super::statement::{Work, at_place, refused};
+use crate::error::Error;
+use crate::examine::sql::{Treatment, Unit};
+
+/// The longest text that is copied under its own type: two copies of all columns have to fit into one row.
+const SHORT_TEXT: u64 = 255;
+
+/// The copies of one table's rows that one statement made.
+///
+/// The copy has the key as `k1`, `k2`, …, the other columns as they were in `o1`, `o2`, … and as they became in `n1`,
+/// `n2`, …; `had` and `has` tell whether there was a row before and is one after; `fate` belongs to [`super::rows_back`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Captured {
+    pub(super) table: String,
+    /// Names of the primary key's columns.
+    pub(super) key: Vec<String>,
+    /// Names of the other columns that hold data of their own.
+    pub(super) columns: Vec<String>,
+    /// Which way the script goes.
+    pub(super) direction: Direction,
+    pub(super) keep_database: String,
+    pub(super) keep_table: String,
+    /// What the session says to set its triggers off.
+    fence: String,
+    /// Which of the statement's tables it is.
+    number: usize,
+}
+
+impl Captured {
+    pub(super) fn copy(&self) -> ObjectRef<'_> {
+        ObjectRef::new(&self.keep_database, &self.keep_table)
+    }
+
+    fn keeper(&self) -> Keeper {
+        Keeper::Rows {
+            table: self.table.clone(),
+            key: self.key.clone(),
+            columns: self.columns.clone(),
+            direction: self.direction,
+            keep_database: self.keep_database.clone(),
+            keep_table: self.keep_table.clone(),
+        }
+    }
+
+    /// The copy that a keeper describes; it has no triggers any more.
+    pub(super) fn of(keeper: &Keeper) -> Option<Self> {
+        let Keeper::Rows { table, key, columns, direction, keep_database, keep_table } = keeper.clone() else {
+            return None;
+        };
+        Some(Self { table, key, columns, direction, keep_database, keep_table, fence: String::new(), number: 0 })
+    }
+
+    fn trigger(&self, event: Event) -> String {
+        format!("{}_{}_{}", self.fence, self.number, event.sql().to_ascii_lowercase())
+    }
+
+    /// The trigger that notes rows on this event.
+    fn trigger_sql(&self, database: &str, event: Event) -> String {
+        let row = if event == Event::Delete { "OLD" } else { "NEW" };
+        let cells = |row: &str, names: &[String]| -> Vec<String> {
+            names.iter().map(|name| format!("{row}.{}", quote_identifier(name))).collect()
+        };
+        let nothing = || vec!["NULL".to_owned(); self.columns.len()];
+        let (had, has, old, new, again) = match event {
+            Event::Insert => ("0", "1", nothing(), cells("NEW", &self.columns), "has = 1"),
+            Event::Update => ("1", "1", cells("OLD", &self.columns), cells("NEW", &self.columns), "has = 1"),
+            Event::Delete => ("1", "0", cells("OLD", &self.columns), nothing(), "has = 0"),
+        };
+        let again: Vec<String> = std::iter::once(again.to_owned())
+            .chain(numbered("n", self.columns.len()).map(|name| format!("{name} = VALUES({name})")))
+            .collect();
+        // The key would lead to another row. `SIGNAL` fails the statement, and its transaction with it.
+        let same_key = if event == Event::Update {
+            let parts: Vec<String> = self
+                .key
+                .iter()
+                .map(|name| format!("BINARY OLD.{0} <=> BINARY NEW.{0}", quote_identifier(name)))
+                .collect();
+            let refusal = "backout: the primary key changes, so the row could not come back";
+            format!(
+                "IF NOT ({}) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{refusal}'; END IF; ",
+                parts.join(" AND ")
+            )
+        } else {
+            String::new()
+        };
+        let values: Vec<String> =
+            [had.to_owned(), has.to_owned()].into_iter().chain(cells(row, &self.key)).chain(old).chain(new).collect();
+        // The mode under which a trigger was made is the one in which it runs: copies are made of values that the strict
+        // mode of today would refuse.
+        format!(
+            "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR CREATE TRIGGER {} AFTER {} ON {} FOR EACH ROW BEGIN \
+             IF @backout_capture = '{}' THEN {same_key}SET @backout_seen = @backout_seen + 1; \
+             INSERT INTO {} (had, has, {}) VALUES ({}) ON DUPLICATE KEY UPDATE {}; END IF; END",
+            quoted(database, &self.trigger(event)),
+            event.sql(),
+            quoted(database, &self.table),
+            self.fence,
+            self.copy().quoted(),
+            self.names().join(", "),
+            values.join(", "),
+            again.join(", ")
+        )
+    }
+
+    /// The names of the copy's columns: key, before, after.
+    fn names(&self) -> Vec<String> {
+        let (keys, columns) = (self.key.len(), self.columns.len());
+        numbered("k", keys).chain(numbered("o", columns)).chain(numbered("n", columns)).collect()
+    }
+}
+
+/// `k1`, `k2`, …
+pub(super) fn numbered(letter: &str, count: usize) -> impl Iterator<Item = String> {
+    (1..=count).map(move |number| format!("{letter}{number}"))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Event {
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// What a statement does to rows, one by one.
+fn events(effect: &Effect) -> &'static [Event] {
+    match effect {
+        Effect::Update { .. } => &[Event::Update],
+        Effect::Delete { .. } => &[Event::Delete],
+        Effect::Replace { .. } => &[Event::Delete, Event::Insert],
+        Effect::Insert { updates_duplicates: true, .. } => &[Event::Insert, Event::Update],
+        Effect::Insert { .. } => &[Event::Insert],
+        _ => &[],
+    }
+}
+
+impl Run {
+    /// Changes rows after arranging that each is copied.
+    pub(super) async fn change_kept_rows(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        tables: &[String],
+    ) -> Result<(), StepError> {
+        let mut captured = Vec::with_capacity(tables.len());
+        for (number, table) in tables.iter().enumerate() {
+            captured.push(self.copies_of(plan, unit, key, number, table).await?);
+        }
+        self.create_keep_database().await?;
+        self.assert_lock().await?;
+        self.book.intent(key).await?;
+        let marker = self.book.marker(key);
+        let note: Vec<&Captured> = captured.iter().map(|(copies, _)| copies).collect();
+        self.mark_anew(&rows_marker(&marker), 0, Some(&json!(note).to_string())).await?;
+        for (copies, columns) in &captured {
+            self.arm(plan, unit, copies, columns).await?;
+        }
+        let fence = self.fence(key);
+        let prepare = [format!("SET @backout_capture = '{fence}', @backout_seen = 0")];
+        // Of the others the server counts otherwise.
+        let counted = tables.len() == 1 && matches!(unit.effect, Effect::Update { .. } | Effect::Delete { .. });
+        let work = Work { prepare: &prepare, statements: std::slice::from_ref(&unit.text), check: None, counted };
+        let changed = self.transaction(&work, &marker).await.map_err(|error| at_place(plan, unit, error));
+        // On a lost connection this fails as well, and whoever goes on does it.
+        let settled = self.settle_rows(plan, unit, key).await;
+        let rows = changed?;
+        settled?;
+        self.book.done(key, rows).await
+    }
+
+    /// Takes the triggers of a statement away and writes down what it put aside, if anything. Can be repeated.
+    pub(super) async fn settle_rows(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+    ) -> Result<(), StepError> {
+        let mut preserved = None;
+        for (number, copies) in self.captured(key).await?.iter().enumerate() {
+            for event in events(&unit.effect) {
+                let trigger = quoted(&self.database, &copies.trigger(*event));
+                self.execute_patiently(&format!("DROP TRIGGER IF EXISTS {trigger}"))
+                    .await
+                    .map_err(|error| refused(plan, unit, &error))?;
+            }
+            if !self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
+                continue;
+            }
+            let had = format!("{} WHERE had", copies.copy().quoted());
+            let names: Vec<String> =
+                numbered("k", copies.key.len()).chain(numbered("o", copies.columns.len())).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let copy = self.session.checksum(&had, &names).await.map_err(Error::from)?;
+            if copy.rows == 0 && self.is_empty(copies).await? {
+                self.execute_in_keep(&format!("DROP TABLE {}", copies.copy().quoted())).await?;
+            }
+            if copy.rows == 0 {
+                continue;
+            }
+            *preserved.get_or_insert(0) += copy.rows;
+            let preservation = Preservation {
+                id: self.book.part_id(key, number),
+                store: self.book.store.clone(),
+                migration: plan.script.version().to_owned(),
+                object: format!("rows of {}", copies.table),
+                keeper: copies.keeper(),
+                rows: copy.rows,
+                checksum: format!("{}/{}", copy.rows, copy.sum),
+            };
+            self.book.keep(&preservation).await?;
+        }
+        match preserved {
+            Some(rows) => self.mark_anew(&self.preserved_marker(key), rows, None).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The copies that a statement made, or was about to make.
+    pub(super) async fn captured(&mut self, key: &StatementKey) -> Result<Vec<Captured>, StepError> {
+        let note = self.note(&rows_marker(&self.book.marker(key))).await?;
+        Ok(note.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// The copies of a table's rows that a script's statements have made so far, in their order.
+    pub(super) async fn captured_by(&mut self, plan: &Plan<'_>, table: &str) -> Result<Vec<Captured>, StepError> {
+        let mut all = Vec::new();
+        for unit in plan.units.iter().filter(|unit| unit.is_dml) {
+            for copies in self.captured(&plan.key(unit)).await? {
+                if copies.table == table && self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
+                    all.push(copies);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The ids of all that a statement can put aside.
+    pub(super) fn ids_of(&self, plan: &Plan<'_>, unit: &Unit) -> Vec<PreservationId> {
+        let key = plan.key(unit);
+        let parts = match &unit.treatment {
+            Treatment::KeepRows { tables } => tables.len(),
+            _ => usize::from(unit.is_dml),
+        };
+        let parts = (0..parts).map(|number| self.book.part_id(&key, number));
+        parts.chain(std::iter::once(self.book.preservation_id(&key))).collect()
+    }
+
+    /// The table into which rows are inserted for whose sake others wait: what the script inserts gives way to them.
+    pub(super) async fn awaited(&mut self, plan: &Plan<'_>, unit: &Unit) -> Result<Option<String>, StepError> {
+        let Effect::Insert { table, .. } = &unit.effect else { return Ok(None) };
+        if self.waiting.is_none() {
+            let kept = self.book.kept(plan.script.version()).await?;
+            let tables = kept.into_iter().filter_map(|one| match one.keeper {
+                Keeper::Rows { table, .. } => Some(table),
+                _ => None,
+            });
+            self.waiting = Some(tables.collect());
+        }
+        let waits = self.waiting.iter().flatten().any(|one| *one == table.name);
+        Ok((waits && table.database.is_none()).then(|| table.name.clone()))
+    }
+
+    /// What the copies of a table's rows will be like; an error where they could not come back.
+    async fn copies_of(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        number: usize,
+        table: &str,
+    ) -> Result<(Captured, Vec<Column>), StepError> {
+        let place = plan.place(unit);
+        let cannot = |why: Sentence| {
+            StepError::permanent(sentence!("{place}: rows of {table} cannot be put aside: {why}", place, table, why))
+        };
+        let database = self.database.clone();
+        let own = ObjectRef::new(&database, table);
+        match self.engine_of(own).await?.as_deref() {
+            Some("InnoDB") => {}
+            Some(_) => return Err(cannot(sentence!("table {table} knows no transactions", table))),
+            None => return Err(cannot(sentence!("there is no table {table}", table))),
+        }
+        let primary = self.session.primary_key(own).await.map_err(Error::from)?;
+        if primary.is_empty() {
+            return Err(cannot(sentence!("the table has no primary key by which they could come back")));
+        }
+        if let Some(name) = self.cascade_of(own, unit).await? {
+            return Err(cannot(sentence!(
+                "foreign key {name} would change rows of its table along with them; change those in a statement before",
+                name
+            )));
+        }
+        let columns = self.session.columns(own).await.map_err(Error::from)?;
+        let data = |column: &&Column| column.generated.is_none() && !primary.contains(&column.name);
+        let copies = Captured {
+            table: table.to_owned(),
+            columns: columns.iter().filter(data).map(|column| column.name.clone()).collect(),
+            key: primary,
+            direction: plan.script.direction,
+            keep_database: self.keep_database(),
+            keep_table: self.keep_name(plan, key, &format!("{table}_{number}")),
+            fence: self.fence(key),
+            number,
+        };
+        Ok((copies, columns))
+    }
+
+    fn fence(&self, key: &StatementKey) -> String {
+        format!("backout_{}", self.book.short_id(key))
+    }
+
+    /// Makes the copy's table and the triggers that fill it. What is there is left over: nothing was committed with it.
+    async fn arm(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        copies: &Captured,
+        columns: &[Column],
+    ) -> Result<(), StepError> {
+        let copy = copies.copy().quoted();
+        let of = |name: &String| columns.iter().find(|column| column.name == *name);
+        let mut definitions: Vec<String> =
+            ["had", "has", "fate"].iter().map(|name| format!("{name} TINYINT NOT NULL DEFAULT 0")).collect();
+        for (name, column) in numbered("k", copies.key.len()).zip(copies.key.iter().filter_map(of)) {
+            definitions.push(format!("{name} {} NOT NULL", type_of(column, false)));
+        }
+        for letter in ["o", "n"] {
+            for (name, column) in numbered(letter, copies.columns.len()).zip(copies.columns.iter().filter_map(of)) {
+                definitions.push(format!("{name} {} NULL", type_of(column, true)));
+            }
+        }
+        definitions.push(format!("PRIMARY KEY ({})", numbered("k", copies.key.len()).collect::<Vec<_>>().join(", ")));
+        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {copy}")).await?;
+        self.execute_in_keep(&format!("CREATE TABLE {copy} ({}) ENGINE=InnoDB", definitions.join(", "))).await?;
+        let database = self.database.clone();
+        for event in events(&unit.effect) {
+            let trigger = quoted(&database, &copies.trigger(*event));
+            for sql in [format!("DROP TRIGGER IF EXISTS {trigger}"), copies.trigger_sql(&database, *event)] {
+                if let Err(error) = self.execute_patiently(&sql).await {
+                    return Err(self.cannot_arm(plan, unit, &error).await?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a trigger that could not be made, with what would allow it.
+    async fn cannot_arm(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        error: &driver_mariadb::Error,
+    ) -> Result<StepError, StepError> {
+        /// Binary logging is on, and only SUPER may make triggers.
+        const LOGGED: u16 = 1419;
+        let refused = refused(plan, unit, error);
+        Ok(match error.code() {
+            Some(LOGGED) => refused.with_command("SET GLOBAL log_bin_trust_function_creators = 1;".to_owned()),
+            Some(code) if super::preserve::DENIED.contains(&code) => {
+                let grantee = self.grantee().await?;
+                let database = quote_identifier(&self.database);
+                refused.with_command(format!("GRANT TRIGGER ON {database}.* TO {grantee};"))
+            }
+            _ => refused,
+        })
+    }
+
+    /// Whether the copies are there and have no row that was there before the statement.
+    pub(super) async fn is_used_up(&mut self, copies: &Captured) -> Result<bool, StepError> {
+        if !self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
+            return Ok(false);
+        }
+        let sql = format!("SELECT 1 AS one FROM {} WHERE had LIMIT 1", copies.copy().quoted());
+        Ok(self.ask(&sql, &[]).await?.is_empty())
+    }
+
+    async fn is_empty(&mut self, copies: &Captured) -> Result<bool, StepError> {
+        let sql = format!("SELECT 1 AS one FROM {} LIMIT 1", copies.copy().quoted());
+        Ok(self.ask(&sql, &[]).await?.is_empty())
+    }
+
+    /// The foreign key by which the statement would change other rows without a trigger, if there is one.
+    async fn cascade_of(&mut self, table: ObjectRef<'_>, unit: &Unit) -> Result<Option<String>, StepError> {
+        let assigned: &[String] = match &unit.effect {
+            Effect::Update { columns, .. } => columns,
+            _ => &[],
+        };
+        let events = events(&unit.effect);
+        let keys = self.session.cascades(table).await.map_err(Error::from)?;
+        let hits = |key: &&driver_mariadb::Cascade| {
+            let changes = |column: &String| assigned.iter().any(|one| one.eq_ignore_ascii_case(column));
+            (key.on_delete && events.contains(&Event::Delete))
+                || (key.on_update
+                    && events.contains(&Event::Update)
+                    && (assigned.is_empty() || key.columns.iter().any(changes)))
+        };
+        Ok(keys.iter().find(hits).map(|key| format!("{} ({}.{})", key.name, key.database, key.table)))
+    }
+
+    pub(super) async fn engine_of(&mut self, table: ObjectRef<'_>) -> Result<Option<String>, StepError> {
+        let sql = "SELECT ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? \
+                   AND TABLE_TYPE <> 'VIEW'";
+        let rows = self.ask(sql, &[json!(table.database), json!(table.name)]).await?;
+        Ok(rows.first().and_then(|row| row.get("engine")).and_then(Value::as_str).map(str::to_owned))
+    }
+}
+
+/// The type under which a column's values are copied.
+fn type_of(column: &Column, is_outside_key: bool) -> String {
+    let collation = column.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+    let kind = column.column_type.as_str();
+    let length = |prefix: &str| -> Option<u64> { kind.strip_prefix(prefix)?.split(')').next()?.parse().ok() };
+    let is_long = |prefix: &str| is_outside_key && length(prefix).is_some_and(|length| length > SHORT_TEXT);
+    if is_long("varchar(") {
+        return format!("LONGTEXT{collation}");
+    }
+    if is_long("varbinary(") {
+        return "LONGBLOB".to_owned();
+    }
+    // Without a default of its own the first one of a table would change with its row.
+    let default = if !is_outside_key && kind.starts_with("timestamp") { " DEFAULT '2000-01-01 00:00:00'" } else { "" };
+    // Texts name their character set by their collation.
+    format!("{kind}{collation}{default}")
+}
+
+/// The marker that has a statement's copies.
+fn rows_marker(marker: &str) -> String {
+    format!("{marker}/rows")
+}

@@ -1,0 +1,400 @@
+//! Brings rows back that a statement changed or removed: each unless somebody changed it since.
+
+use domain::ids::PreservationId;
+use driver_mariadb::{ObjectRef, quote_identifier};
+use saga::StepError;
+use sentence::{Sentence, sentence};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::capture::{Captured, numbered};
+use super::restore::{FAITHFUL, Stays};
+use super::session::{Run, list};
+use super::statement::Work;
+use crate::error::Error;
+
+/// What becomes of a copied row: it comes back.
+const BACK: u8 = 1;
+/// It was changed since, and stays as it is.
+const CHANGED: u8 = 2;
+/// It is gone, or was never there, and stays away.
+const AWAY: u8 = 3;
+/// It came back earlier.
+const DONE: u8 = 4;
+
+/// Why rows come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The migration goes the other way now: what its statements inserted is that script's business.
+    Opposite,
+    /// The statement itself is taken back, with what it inserted.
+    Undo,
+}
+
+impl Run {
+    /// Brings rows back in one transaction with the marker. `through` are copies that statements of the script which runs
+    /// now have made of rows of the same table: what they changed is not taken for somebody else's change. Says how many
+    /// rows were changed by others and stay as they are.
+    pub(super) async fn rows_back(
+        &mut self,
+        copies: &Captured,
+        through: &[Captured],
+        way: Way,
+        marker: &str,
+    ) -> Result<u64, Stays> {
+        let copy = copies.copy();
+        if !self.session.table_exists(copy).await.map_err(Error::from)? {
+            return Err(Stays::Conflict(sentence!("the copy {copy} is missing", copy = copy.to_string())));
+        }
+        if self.marked(marker).await?.is_none() {
+            let columns = self.columns_for(copies).await?;
+            let merge = Merge { table: self.own(&copies.table).quoted(), copies, columns, through, way };
+            self.assert_lock().await?;
+            let prepare = [merge.settle_earlier(), merge.decide()];
+            let statements = merge.bring_back();
+            let check = merge.check();
+            let work = Work { prepare: &prepare, statements: &statements, check: Some(&check), counted: false };
+            match self.transaction(&work, marker).await {
+                Ok(_) => {}
+                Err(error) if error.kind == saga::ErrorKind::Permanent => return Err(Stays::Conflict(error.message)),
+                Err(error) => return Err(Stays::Failed(error)),
+            }
+        }
+        let sql = format!("SELECT COUNT(*) AS n FROM {} WHERE fate = {CHANGED}", copy.quoted());
+        let rows = self.ask(&sql, &[]).await?;
+        Ok(rows.first().and_then(|row| row.get("n")).and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// Notes that rows are about to come back, for whoever takes that back.
+    pub(super) async fn note_return(&mut self, id: PreservationId, copies: &Captured) -> Result<(), StepError> {
+        let note = json!(Return { id, copies: copies.clone() }).to_string();
+        let marker = format!("{}{NOTED}", self.restored_marker(id));
+        self.mark_anew(&marker, 0, Some(&note)).await
+    }
+
+    /// Puts aside again what came back at the end of the script that is now taken back: before anything else, since it
+    /// came after everything else.
+    pub(super) async fn take_returns_back(&mut self) -> Result<(), StepError> {
+        let sql = format!("SELECT note FROM {} WHERE marker LIKE ? ORDER BY marker", self.markers());
+        let pattern = format!("{}%{NOTED}", self.book.marker_prefix());
+        let noted = self.ask(&sql, &[json!(pattern)]).await?;
+        let returns = noted.iter().filter_map(|row| row.get("note")?.as_str());
+        let returns: Vec<Return> = returns.filter_map(|note| serde_json::from_str(note).ok()).collect();
+        // What came back last goes first.
+        for Return { id, copies } in returns.into_iter().rev() {
+            let came = self.rows_back_marker(id);
+            if self.marked(&came).await?.is_none() {
+                continue;
+            }
+            let marker = format!("{came}/away");
+            if self.marked(&marker).await?.is_none() {
+                let columns = match self.columns_for(&copies).await {
+                    Ok(columns) => columns,
+                    Err(Stays::Failed(error)) => return Err(error),
+                    Err(Stays::NoPlace(why) | Stays::Conflict(why)) => return Err(StepError::unknown(why)),
+                };
+                let table = self.own(&copies.table).quoted();
+                let merge = Merge { table, copies: &copies, columns, through: &[], way: Way::Undo };
+                self.assert_lock().await?;
+                let work = Work { statements: &merge.take_away(), ..Work::default() };
+                self.transaction(&work, &marker).await?;
+            }
+            self.book.kept_again(id).await?;
+        }
+        Ok(())
+    }
+
+    /// The copied columns that the table still has; an error where one is gone that matters.
+    async fn columns_for(&mut self, copies: &Captured) -> Result<Vec<Place>, Stays> {
+        let database = self.database.clone();
+        let own = ObjectRef::new(&database, &copies.table);
+        let present = self.session.columns(own).await.map_err(Error::from)?;
+        if present.is_empty() {
+            return Err(Stays::NoPlace(sentence!("there is no table {table}", table = &copies.table)));
+        }
+        if self.session.primary_key(own).await.map_err(Error::from)? != copies.key {
+            let table = &copies.table;
+            return Err(Stays::Conflict(sentence!("the primary key of {table} is another one than it was", table)));
+        }
+        let mut columns = Vec::with_capacity(copies.columns.len());
+        for (number, name) in (1..).zip(&copies.columns) {
+            if let Some(found) = present.iter().find(|one| one.name == *name && one.generated.is_none()) {
+                let is_stamp = found.extra.to_ascii_lowercase().contains("on update");
+                columns.push(Place { number, name: name.clone(), is_stamp });
+            } else if self.matters(copies, number).await? {
+                let column = format!("{}.{name}", copies.table);
+                return Err(Stays::NoPlace(sentence!("there is no column {column}", column)));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// Whether the statement changed the column, or removed rows that had a value there.
+    async fn matters(&mut self, copies: &Captured, number: usize) -> Result<bool, StepError> {
+        let sql = format!(
+            "SELECT 1 AS one FROM {} WHERE had AND IF(has, NOT (BINARY o{number} <=> BINARY n{number}), \
+             o{number} IS NOT NULL) LIMIT 1",
+            copies.copy().quoted()
+        );
+        Ok(!self.ask(&sql, &[]).await?.is_empty())
+    }
+}
+
+/// Ends the marker of a return that is about to happen.
+const NOTED: &str = "/rows/of";
+
+/// Rows of an earlier job that come back.
+#[derive(Serialize, Deserialize)]
+struct Return {
+    id: PreservationId,
+    copies: Captured,
+}
+
+/// A column outside the key, and where its copies are.
+struct Place {
+    /// Number of the copies' columns.
+    number: usize,
+    name: String,
+    /// Whether it changes by itself with its row, so that it tells nothing about who changed what.
+    is_stamp: bool,
+}
+
+/// What is told of rows that others changed.
+pub(super) fn changed_since(rows: u64, copies: &Captured) -> Sentence {
+    sentence!(
+        "{rows} rows of {table} were changed since and stay as they are; as they were they are in {place}",
+        rows,
+        table = &copies.table,
+        place = copies.copy().to_string()
+    )
+}
+
+/// The statements that bring rows back. In them `t` is the table, `k` the copy, `u0`, `u1`, … are the copies that the
+/// running script has made.
+struct Merge<'a> {
+    /// Quoted, in its database.
+    table: String,
+    copies: &'a Captured,
+    /// The columns that come back.
+    columns: Vec<Place>,
+    through: &'a [Captured],
+    way: Way,
+}
+
+impl Merge<'_> {
+    fn settle_earlier(&self) -> String {
+        format!("UPDATE {} SET fate = {DONE} WHERE fate = {BACK}", self.copies.copy().quoted())
+    }
+
+    /// Decides about each row of the copy that has not come back yet.
+    fn decide(&self) -> String {
+        let each = |condition: &dyn Fn(&Place) -> String| {
+            let telling = self.columns.iter().filter(|column| !column.is_stamp);
+            all(&telling.map(condition).collect::<Vec<_>>())
+        };
+        let absent = self.absent();
+        let inserted = match self.way {
+            Way::Opposite => AWAY.to_string(),
+            Way::Undo => {
+                format!("IF({absent}, {AWAY}, IF({}, {BACK}, {CHANGED}))", each(&|column| self.is_as_left(column)))
+            }
+        };
+        format!(
+            "UPDATE {} AS k LEFT JOIN {} AS t ON {} {} SET k.fate = CASE \
+             WHEN k.had AND k.has THEN IF({absent}, {AWAY}, IF({}, {BACK}, {CHANGED})) \
+             WHEN k.had THEN IF({absent} OR ({}) OR ({} AND {}), {BACK}, {CHANGED}) \
+             WHEN k.has THEN {inserted} ELSE {AWAY} END WHERE k.fate <> {DONE}",
+            self.copies.copy().quoted(),
+            self.table,
+            self.keys("t"),
+            self.joins(),
+            each(&|column| self.is_untouched(column)),
+            each(&|column| same(column, "o")),
+            self.is_inserted_now(),
+            each(&|column| self.is_last(&column.name)),
+        )
+    }
+
+    fn bring_back(&self) -> Vec<String> {
+        let copy = self.copies.copy().quoted();
+        let mut statements = Vec::new();
+        if !self.columns.is_empty() {
+            // Naming a column keeps a "changed at" from changing.
+            let settings: Vec<String> = self.columns.iter().map(|column| self.setting(column)).collect();
+            statements.push(format!(
+                "{FAITHFUL} UPDATE {} AS t JOIN {copy} AS k ON {} {} SET {} WHERE k.fate = {BACK} AND k.had",
+                self.table,
+                self.keys("t"),
+                self.joins(),
+                settings.join(", ")
+            ));
+        }
+        let names: Vec<String> =
+            self.copies.key.iter().chain(self.columns.iter().map(|column| &column.name)).cloned().collect();
+        let values: Vec<String> = numbered("k", self.copies.key.len())
+            .chain(self.columns.iter().map(|column| format!("o{}", column.number)))
+            .map(|name| format!("k.{name}"))
+            .collect();
+        statements.push(format!(
+            "{FAITHFUL} INSERT INTO {} ({}) SELECT {} FROM {copy} AS k LEFT JOIN {} AS t ON {} \
+             WHERE k.fate = {BACK} AND k.had AND NOT k.has AND {}",
+            self.table,
+            list(&names),
+            values.join(", "),
+            self.table,
+            self.keys("t"),
+            self.absent()
+        ));
+        if self.way == Way::Undo {
+            statements.push(format!(
+                "DELETE t FROM {} AS t JOIN {copy} AS k ON {} WHERE k.fate = {BACK} AND k.has AND NOT k.had",
+                self.table,
+                self.keys("t")
+            ));
+            // The row is as it was before all of it: a copy of what the statement had left there is of no use any more.
+            for (at, other) in self.through.iter().enumerate() {
+                statements.push(format!(
+                    "DELETE u{at} FROM {} AS u{at} JOIN {copy} AS k ON {} WHERE k.fate = {BACK} AND k.has AND {}",
+                    other.copy().quoted(),
+                    self.copied_keys(at),
+                    self.holds_what_was_left(at, other)
+                ));
+            }
+        }
+        statements
+    }
+
+    /// Takes away again what came back, but for what others changed meanwhile.
+    fn take_away(&self) -> Vec<String> {
+        let copy = self.copies.copy().quoted();
+        let telling = self.columns.iter().filter(|column| !column.is_stamp);
+        let as_came = all(&telling.map(|column| same(column, "o")).collect::<Vec<_>>());
+        let settings: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| {
+                let (number, name) = (column.number, quote_identifier(&column.name));
+                format!("t.{name} = IF({}, k.n{number}, t.{name})", same(column, "o"))
+            })
+            .collect();
+        let rows = format!("{} AS t JOIN {copy} AS k ON {} WHERE k.fate = {BACK}", self.table, self.keys("t"));
+        let mut statements = vec![format!("DELETE t FROM {rows} AND k.had AND NOT k.has AND {as_came}")];
+        if !settings.is_empty() {
+            let rows = rows.replacen(" WHERE ", &format!(" SET {} WHERE ", settings.join(", ")), 1);
+            statements.push(format!("{FAITHFUL} UPDATE {rows} AND k.had AND k.has"));
+        }
+        statements.push(format!("UPDATE {copy} SET fate = 0 WHERE fate IN ({BACK}, {CHANGED}, {AWAY})"));
+        statements
+    }
+
+    /// Counts rows that should be there and are not.
+    fn check(&self) -> String {
+        format!(
+            "SELECT COUNT(*) AS n FROM {} AS k LEFT JOIN {} AS t ON {} WHERE k.fate = {BACK} AND k.had AND {}",
+            self.copies.copy().quoted(),
+            self.table,
+            self.keys("t"),
+            self.absent()
+        )
+    }
+
+    /// What the column is given.
+    fn setting(&self, column: &Place) -> String {
+        let (number, name) = (column.number, quote_identifier(&column.name));
+        let stays = if column.is_stamp {
+            format!("NOT {}", self.is_untouched(column))
+        } else {
+            format!("BINARY k.o{number} <=> BINARY k.n{number}")
+        };
+        format!("t.{name} = IF(k.has AND {stays}, t.{name}, k.o{number})")
+    }
+
+    /// Whether nobody else changed what the statement had changed in this column.
+    fn is_untouched(&self, column: &Place) -> String {
+        let number = column.number;
+        format!("(BINARY k.o{number} <=> BINARY k.n{number} OR {} OR {})", same(column, "o"), self.is_as_left(column))
+    }
+
+    /// Whether the column is as the statement had left it, but for what the running script did to it.
+    fn is_as_left(&self, column: &Place) -> String {
+        format!("({} OR ({} AND {}))", same(column, "n"), self.is_first(column), self.is_last(&column.name))
+    }
+
+    /// Whether the running script found in the row what the statement had left there.
+    fn is_first(&self, column: &Place) -> String {
+        self.through.iter().enumerate().rev().fold("FALSE".to_owned(), |otherwise, (at, other)| {
+            let Some(theirs) = position(other, &column.name) else { return otherwise };
+            format!(
+                "IF({} IS NULL, {otherwise}, u{at}.had AND BINARY u{at}.o{theirs} <=> BINARY k.n{number})",
+                first_key(at),
+                number = column.number
+            )
+        })
+    }
+
+    /// Whether the row has what the running script wrote there last.
+    fn is_last(&self, name: &str) -> String {
+        self.through.iter().enumerate().fold("FALSE".to_owned(), |otherwise, (at, other)| {
+            let Some(theirs) = position(other, name) else { return otherwise };
+            let column = quote_identifier(name);
+            format!(
+                "IF({} IS NULL, {otherwise}, u{at}.has AND BINARY t.{column} <=> BINARY u{at}.n{theirs})",
+                first_key(at)
+            )
+        })
+    }
+
+    /// Whether another copy has the row as the statement had left it, and nothing of anybody else's.
+    fn holds_what_was_left(&self, at: usize, other: &Captured) -> String {
+        let telling = self.columns.iter().filter(|column| !column.is_stamp);
+        let pairs = telling.filter_map(|column| Some((column.number, position(other, &column.name)?)));
+        all(&pairs.map(|(number, theirs)| format!("BINARY u{at}.o{theirs} <=> BINARY k.n{number}")).collect::<Vec<_>>())
+    }
+
+    /// Whether the running script made the row.
+    fn is_inserted_now(&self) -> String {
+        (0..self.through.len()).rev().fold("FALSE".to_owned(), |otherwise, at| {
+            format!("IF({} IS NULL, {otherwise}, NOT u{at}.had)", first_key(at))
+        })
+    }
+
+    fn joins(&self) -> String {
+        let join = |(at, other): (usize, &Captured)| {
+            format!("LEFT JOIN {} AS u{at} ON {}", other.copy().quoted(), self.copied_keys(at))
+        };
+        self.through.iter().enumerate().map(join).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The copy's key beside the table's.
+    fn keys(&self, alias: &str) -> String {
+        let pairs = self.copies.key.iter().zip(numbered("k", self.copies.key.len()));
+        all(&pairs.map(|(name, copied)| format!("{alias}.{} = k.{copied}", quote_identifier(name))).collect::<Vec<_>>())
+    }
+
+    fn copied_keys(&self, at: usize) -> String {
+        all(&numbered("k", self.copies.key.len()).map(|key| format!("u{at}.{key} = k.{key}")).collect::<Vec<_>>())
+    }
+
+    fn absent(&self) -> String {
+        let first = self.copies.key.first().map(|name| quote_identifier(name)).unwrap_or_default();
+        format!("t.{first} IS NULL")
+    }
+}
+
+fn first_key(at: usize) -> String {
+    format!("u{at}.k1")
+}
+
+/// The number of a column in another copy.
+fn position(copies: &Captured, name: &str) -> Option<usize> {
+    copies.columns.iter().position(|one| one == name).map(|at| at + 1)
+}
+
+/// Whether the table's column is what the copy has, to the byte.
+fn same(column: &Place, letter: &str) -> String {
+    format!("BINARY t.{} <=> BINARY k.{letter}{}", quote_identifier(&column.name), column.number)
+}
+
+fn all(conditions: &[String]) -> String {
+    if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") }
+}

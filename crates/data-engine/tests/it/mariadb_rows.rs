@@ -1,0 +1,221 @@
+//! Rows that statements change or remove: put aside as they do, back when the migration goes the other way.
+
+use domain::ledger::Direction;
+use saga::ErrorKind;
+
+use crate::support::mariadb::Base;
+use crate::support::{Job, at_deaths, scripts};
+
+const ROWS: &str = "SELECT id, level, note FROM people ORDER BY id";
+
+async fn people() -> Base {
+    let base = Base::new();
+    base.execute(
+        "CREATE TABLE people (id INT PRIMARY KEY, level VARCHAR(300) NOT NULL, note TEXT NULL, \
+         double_id INT GENERATED ALWAYS AS (id * 2) STORED, \
+         changed_at TIMESTAMP NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP)",
+    )
+    .await;
+    base.execute(
+        "INSERT INTO people (id, level, note) VALUES (1, 'guest', 'a'), (2, 'owner', NULL), (3, 'Guest ', 'c'), (4, 'admin', 'd')",
+    )
+    .await;
+    base
+}
+
+#[tokio::test]
+async fn rows_that_a_down_changes_come_back_with_the_next_up() {
+    let base = people().await;
+    // Both ways lose what they overwrite.
+    let up = "UPDATE people SET level = 'member' WHERE level <> 'admin'";
+    let migration = [scripts("1", up, "UPDATE people SET level = 'everyone', note = NULL ORDER BY id LIMIT 3")];
+    let (_, first) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(first.rows_preserved, 3);
+    base.execute("UPDATE people SET level = 'chief' WHERE id = 2").await;
+    let before = base.rows(ROWS).await;
+    let waiting = base.jobs.journal.waiting();
+    let (job, _) = base.jobs.run(Direction::Down, &migration).await;
+    base.jobs.undo(job, Direction::Down, &migration).await;
+    assert_eq!(base.rows(ROWS).await, before);
+    assert_eq!(base.jobs.journal.waiting(), waiting);
+
+    let (_, down) = base.jobs.run(Direction::Down, &migration).await;
+    assert_eq!(down.rows_preserved, 3);
+    // What the up had overwritten is back; what was chosen since gave way to the script, and that is told.
+    assert_eq!(base.rows(ROWS).await, ["1,guest,NULL", "2,everyone,NULL", "3,Guest ,NULL", "4,admin,d"]);
+    assert_eq!(down.warnings.len(), 1, "{:?}", down.warnings);
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows(ROWS).await, before);
+    assert_eq!((again.rows_restored, again.warnings.len()), (3, 0));
+    assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_row_that_somebody_changed_since_stays_as_it_is_and_that_is_told() {
+    let base = people().await;
+    let migration = [scripts("1", "SELECT 1", "UPDATE people SET level = 'x'; DELETE FROM people WHERE id = 4")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    base.execute("UPDATE people SET level = 'mine' WHERE id = 2").await;
+    base.execute("UPDATE people SET note = 'other column' WHERE id = 1").await;
+    base.execute("DELETE FROM people WHERE id = 3").await;
+    base.execute("INSERT INTO people (id, level) VALUES (4, 'new one')").await;
+    let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows(ROWS).await, ["1,guest,other column", "2,mine,NULL", "4,new one,NULL"]);
+    let warnings: Vec<String> = up.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, rows) in warnings.iter().zip([2, 1]) {
+        assert!(warning.contains(&format!("{rows} rows of people were changed since")), "{warning}");
+    }
+    assert_eq!(base.jobs.journal.waiting().len(), 2);
+}
+
+#[tokio::test]
+async fn seeds_that_a_down_deletes_come_back_as_people_had_edited_them() {
+    let base = people().await;
+    let up = "INSERT INTO people (id, level, note) VALUES (10, 'seed', 's'), (11, 'seed', 't')";
+    let migration = [scripts("1", up, "DELETE FROM people WHERE id >= 10")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.execute("UPDATE people SET note = 'edited' WHERE id = 11").await;
+    base.execute("INSERT INTO people (id, level, note) VALUES (12, 'ours', 'u')").await;
+    let before = base.rows(ROWS).await;
+    let (_, down) = base.jobs.run(Direction::Down, &migration).await;
+    assert_eq!(down.rows_preserved, 3);
+    let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows(ROWS).await, before);
+    assert!(again.warnings.is_empty(), "{:?}", again.warnings);
+    // Deleted by people in between, a seed is the script's business again.
+    base.jobs.run(Direction::Down, &migration).await;
+    base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows(ROWS).await, before);
+}
+
+#[tokio::test]
+async fn replaced_and_overwritten_and_truncated_rows_come_back() {
+    let down_and_what_is_kept = [
+        ("REPLACE INTO people (id, level) VALUES (1, 'new'), (9, 'new'), (1, 'newer')", 1),
+        ("INSERT INTO people (id, level) VALUES (2, 'q'), (9, 'q') ON DUPLICATE KEY UPDATE level = 'w', note = 'w'", 1),
+        ("TRUNCATE TABLE people", 4),
+        ("UPDATE people AS p JOIN (SELECT 3 AS x) AS y ON p.id > y.x SET p.level = 'joined'", 1),
+        ("UPDATE people JOIN labels ON labels.id = people.id SET people.level = labels.text, labels.text = 'used'", 4),
+        ("DELETE people FROM people JOIN labels ON labels.id = people.id", 2),
+    ];
+    for (down, kept) in down_and_what_is_kept {
+        let base = people().await;
+        base.execute("CREATE TABLE labels (id INT PRIMARY KEY, text VARCHAR(9)) SELECT 1 AS id, 'one' AS text UNION SELECT 2, 'two'").await;
+        let before = (base.rows(ROWS).await, base.rows("SELECT * FROM labels").await);
+        let migration = [scripts("1", "DELETE FROM people WHERE id = 9", down)];
+        base.jobs.run(Direction::Up, &migration).await;
+        let job = Job::new();
+        let ran = base.jobs.engine.migrate(&base.jobs.claim(job), Direction::Down, &migration).await;
+        assert_eq!(ran.unwrap().rows_preserved, kept, "{down}");
+        assert_ne!(base.rows(ROWS).await, before.0, "{down}");
+        let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+        assert_eq!((base.rows(ROWS).await, base.rows("SELECT * FROM labels").await), before, "{down}");
+        assert!(up.warnings.is_empty(), "{down}: {:?}", up.warnings);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_could_not_come_back_are_not_changed() {
+    let base = people().await;
+    base.execute("CREATE TABLE nokey (a INT)").await;
+    base.execute("INSERT INTO nokey VALUES (1)").await;
+    base.execute("CREATE TABLE old (id INT PRIMARY KEY, a INT) ENGINE=MyISAM").await;
+    base.execute("CREATE TABLE child (id INT PRIMARY KEY, person INT, FOREIGN KEY (person) REFERENCES people (id) ON DELETE CASCADE)").await;
+    base.execute("CREATE VIEW seen AS SELECT * FROM people").await;
+    for (down, words) in [
+        ("DELETE FROM nokey", "no primary key"),
+        ("UPDATE old SET a = 2", "knows no transactions"),
+        ("DELETE FROM people", "child"),
+        ("UPDATE people SET id = id + 10 WHERE id = 4", "the primary key changes"),
+        ("DELETE FROM seen", "no table seen"),
+        ("DELETE FROM elsewhere.people", "of a database that is named"),
+    ] {
+        let migration = [scripts("1", "SELECT 1", down)];
+        let before = base.rows(ROWS).await;
+        let job = Job::new();
+        let error = base.jobs.engine.migrate(&base.jobs.claim(job), Direction::Down, &migration).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Permanent, "{down}: {error}");
+        assert!(error.message.to_string().contains(words), "{down}: {error}");
+        assert_eq!(base.rows(ROWS).await, before, "{down}");
+        base.jobs.undo(job, Direction::Down, &migration).await;
+        assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{down}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_rows_end_the_same_wherever_the_worker_dies() {
+    let up = "ALTER TABLE people ADD COLUMN role VARCHAR(9); UPDATE people SET role = LEFT(level, 3);
+              UPDATE people SET note = CONCAT(note, '!') WHERE id < 4";
+    let down = "UPDATE people SET level = 'one' WHERE id = 1; DELETE FROM people WHERE id = 3;
+                UPDATE people SET note = TRIM(TRAILING '!' FROM note); ALTER TABLE people DROP COLUMN role";
+    let migration = [scripts("1", up, down)];
+    let rows = "SELECT id, level, note, role FROM people ORDER BY id";
+    let fresh = || async {
+        let base = people().await;
+        // It would be another one in each run.
+        base.execute("ALTER TABLE people DROP COLUMN changed_at").await;
+        base.jobs.run(Direction::Up, &migration).await;
+        base.execute("UPDATE people SET role = 'own' WHERE id = 4").await;
+        base
+    };
+    let undisturbed = fresh().await;
+    let before = undisturbed.rows(rows).await;
+    undisturbed.jobs.run(Direction::Down, &migration).await;
+    let expected = (undisturbed.state().await, undisturbed.rows(ROWS).await);
+    at_deaths(1, |death| {
+        let (migration, expected, before, fresh) = (migration.clone(), expected.clone(), before.clone(), &fresh);
+        async move {
+            let base = fresh().await;
+            let (job, ended) = base.jobs.run_dying(death, Direction::Down, &migration).await;
+            if ended.is_some() {
+                return false;
+            }
+            base.jobs.resume(job, Direction::Down, &migration).await.unwrap();
+            assert_eq!((base.state().await, base.rows(ROWS).await), expected, "{death:?}");
+            assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{death:?}");
+            let (_, again) = base.jobs.run(Direction::Up, &migration).await;
+            assert_eq!(base.rows(rows).await, before, "{death:?} {:?}", again.warnings);
+
+            let undone = fresh().await;
+            let waiting = undone.jobs.journal.waiting();
+            let (job, _) = undone.jobs.run_dying(death, Direction::Down, &migration).await;
+            undone.jobs.undo(job, Direction::Down, &migration).await;
+            assert_eq!(undone.rows(rows).await, before, "{death:?}");
+            assert_eq!(undone.rows("SHOW TRIGGERS").await, [""; 0], "{death:?}");
+            assert_eq!(undone.jobs.journal.waiting(), waiting, "{death:?}");
+            true
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_up_that_is_taken_back_leaves_rows_as_they_were_wherever_it_ends() {
+    let up = "UPDATE people SET level = 'all'; INSERT INTO people (id, level) VALUES (8, 'seed'); \
+              DELETE FROM people WHERE id = 2; REPLACE INTO people (id, level) VALUES (3, 'r'), (7, 'r')";
+    let down = "DELETE FROM people WHERE id = 8; UPDATE people SET level = 'lossy'";
+    let migration = [scripts("1", up, down)];
+    at_deaths(0, |death| {
+        let migration = migration.clone();
+        async move {
+            let base = people().await;
+            let before = base.rows(ROWS).await;
+            let (job, ended) = base.jobs.run_dying(death, Direction::Up, &migration).await;
+            base.jobs.undo(job, Direction::Up, &migration).await;
+            let seed = base.rows("SELECT id FROM people WHERE id = 8").await;
+            base.execute("DELETE FROM people WHERE id = 8").await;
+            assert_eq!(base.rows(ROWS).await, before, "{death:?}");
+            if ended.is_some() {
+                assert!(seed.is_empty(), "what the up inserted is the down's business");
+                // The seed, which somebody may have edited.
+                let waiting: Vec<u64> = base.jobs.journal.waiting().iter().map(|kept| kept.rows).collect();
+                assert_eq!(waiting, [1]);
+            }
+            assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{death:?}");
+            ended.is_none()
+        }
+    })
+    .await;
+}
