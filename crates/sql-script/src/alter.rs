@@ -3,7 +3,7 @@
 use sentence::sentence;
 
 use crate::create_drop::definer;
-use crate::cursor::{Cursor, Lexeme, Parsed, Unclear, holds_phrase, split_commas};
+use crate::cursor::{Cursor, Lexeme, Parsed, Unclear, holds_phrase, split_commas, text_of};
 use crate::effect::{AlterAction, Effect, PartitionAction};
 use crate::token::Kind;
 
@@ -89,15 +89,13 @@ fn action(mut cursor: Cursor<'_>, actions: &mut Vec<AlterAction>) -> Parsed<()> 
         cursor.eat(&["COLUMN"]);
         cursor.if_exists();
         let column = cursor.identifier()?;
-        definition(&mut cursor)?;
-        AlterAction::ModifyColumn { column }
+        AlterAction::ModifyColumn { column, definition: column_definition(&mut cursor)? }
     } else if cursor.eat(&["CHANGE"]) {
         cursor.eat(&["COLUMN"]);
         cursor.if_exists();
         let from = cursor.identifier()?;
         let to = cursor.identifier()?;
-        definition(&mut cursor)?;
-        AlterAction::ChangeColumn { from, to }
+        AlterAction::ChangeColumn { from, to, definition: column_definition(&mut cursor)? }
     } else if cursor.eat(&["RENAME"]) {
         rename(&mut cursor)?
     } else if cursor.eat(&["ALTER"]) {
@@ -106,8 +104,7 @@ fn action(mut cursor: Cursor<'_>, actions: &mut Vec<AlterAction>) -> Parsed<()> 
         if !cursor.eat(&["CHARSET"]) {
             cursor.expect(&["CHARACTER", "SET"])?;
         }
-        definition(&mut cursor)?;
-        AlterAction::ConvertCharacterSet
+        AlterAction::ConvertCharacterSet { character_set: column_definition(&mut cursor)? }
     } else if cursor.eat(&["ORDER", "BY"]) {
         definition(&mut cursor)?;
         AlterAction::Rebuild
@@ -133,6 +130,18 @@ fn definition(cursor: &mut Cursor<'_>) -> Parsed<()> {
     }
     while cursor.advance().is_some() {}
     Ok(())
+}
+
+/// As [`definition`]: its text, without the place that the column gets.
+fn column_definition(cursor: &mut Cursor<'_>) -> Parsed<String> {
+    let lexemes = match cursor.remaining() {
+        [rest @ .., last] if last.is_keyword("FIRST") => rest,
+        [rest @ .., after, _] if after.is_keyword("AFTER") => rest,
+        all => all,
+    };
+    let text = text_of(lexemes);
+    definition(cursor)?;
+    Ok(text)
 }
 
 fn add(mut cursor: Cursor<'_>, actions: &mut Vec<AlterAction>) -> Parsed<()> {

@@ -19,6 +19,8 @@ const OLDEST_SERVER: u32 = 100_600;
 pub(crate) struct Lexeme<'a> {
     pub(crate) kind: Kind,
     pub(crate) text: &'a str,
+    /// Where it begins in the statement, in bytes.
+    start: usize,
 }
 
 impl Lexeme<'_> {
@@ -62,7 +64,7 @@ pub(crate) fn lexemes(statement: &str) -> Parsed<Vec<Lexeme<'_>>> {
                     return Err(Unclear(sentence!("an executable comment runs on some servers only")));
                 }
             }
-            kind => found.push(Lexeme { kind, text: &statement[token.start..token.end] }),
+            kind => found.push(Lexeme { kind, text: &statement[token.start..token.end], start: token.start }),
         }
     }
     if tokens.executable {
@@ -204,6 +206,20 @@ impl<'a> Cursor<'a> {
         }
         Ok(())
     }
+}
+
+/// The text of lexemes that follow each other, with one space wherever something was between two of them.
+pub(crate) fn text_of(lexemes: &[Lexeme<'_>]) -> String {
+    let mut text = String::new();
+    let mut end = None;
+    for lexeme in lexemes {
+        if end.is_some_and(|end| end != lexeme.start) {
+            text.push(' ');
+        }
+        text.push_str(lexeme.text);
+        end = Some(lexeme.start + lexeme.text.len());
+    }
+    text
 }
 
 /// Cuts at commas outside parentheses.

@@ -102,6 +102,8 @@ pub enum AlterAction {
     ModifyColumn {
         /// The column.
         column: String,
+        /// Its new definition, without its place.
+        definition: String,
     },
     /// `CHANGE COLUMN`: as `MODIFY`, with a rename.
     ChangeColumn {
@@ -109,6 +111,8 @@ pub enum AlterAction {
         from: String,
         /// The name after; the same where only the type changes.
         to: String,
+        /// Its new definition, without its place.
+        definition: String,
     },
     /// `RENAME COLUMN`.
     RenameColumn {
@@ -184,7 +188,10 @@ pub enum AlterAction {
         table: TableName,
     },
     /// `CONVERT TO CHARACTER SET`: text columns are rewritten.
-    ConvertCharacterSet,
+    ConvertCharacterSet {
+        /// Its name, with a collation where the statement names one.
+        character_set: String,
+    },
     /// Table options such as `ENGINE`, `COMMENT`, `AUTO_INCREMENT`.
     Options {
         /// The options' names, upper case.
@@ -211,7 +218,7 @@ impl AlterAction {
             Self::DropColumn { .. }
                 | Self::ModifyColumn { .. }
                 | Self::ChangeColumn { .. }
-                | Self::ConvertCharacterSet
+                | Self::ConvertCharacterSet { .. }
                 | Self::DropSystemVersioning
                 | Self::Partition { change: PartitionAction::Remove | PartitionAction::Reorganize }
         )

@@ -38,8 +38,8 @@ fn one_alter_holds_all_its_actions() {
     assert_eq!(
         effect(
             "alter table `my db`.users WAIT 5 ADD COLUMN IF NOT EXISTS a DECIMAL(10,2) DEFAULT (1+1), \
-             add b enum('x,y','z') after a, DROP COLUMN IF EXISTS c, drop d, MODIFY e BIGINT, \
-             CHANGE COLUMN f g INT, RENAME COLUMN h TO i, ALGORITHM=INSTANT, LOCK=NONE;"
+             add b enum('x,y','z') after a, DROP COLUMN IF EXISTS c, drop d, MODIFY e BIGINT(20) NOT NULL  AFTER d, \
+             CHANGE COLUMN f g INT FIRST, RENAME COLUMN h TO i, ALGORITHM=INSTANT, LOCK=NONE;"
         ),
         Effect::AlterTable {
             table: qualified("my db", "users"),
@@ -48,8 +48,8 @@ fn one_alter_holds_all_its_actions() {
                 add("b"),
                 AlterAction::DropColumn { column: "c".into(), if_exists: true },
                 drop("d"),
-                AlterAction::ModifyColumn { column: "e".into() },
-                AlterAction::ChangeColumn { from: "f".into(), to: "g".into() },
+                AlterAction::ModifyColumn { column: "e".into(), definition: "BIGINT(20) NOT NULL".into() },
+                AlterAction::ChangeColumn { from: "f".into(), to: "g".into(), definition: "INT".into() },
                 AlterAction::RenameColumn { from: "h".into(), to: "i".into() },
             ],
         }
@@ -115,7 +115,7 @@ fn table_options_partitions_and_versioning_are_known() {
         [
             AlterAction::DropSystemVersioning,
             AlterAction::RenameTo { table: qualified("u", "v") },
-            AlterAction::ConvertCharacterSet,
+            AlterAction::ConvertCharacterSet { character_set: "utf8mb4".into() },
         ]
     );
 }

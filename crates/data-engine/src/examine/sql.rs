@@ -4,7 +4,9 @@ use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
 use domain::plan::ScriptFacts;
-use sql_script::{AlterAction, Classified, Effect, Rewrite, SplitError, TableName, classify, non_atomic, split};
+use sql_script::{
+    AlterAction, Classified, Effect, Rewrite, SplitError, TableName, classify, non_atomic, quote_identifier, split,
+};
 
 use super::{is_ledger, lost, refusal};
 use crate::script::{number, sha256};
@@ -32,12 +34,26 @@ pub(crate) enum Treatment {
     KeepColumns { table: String, columns: Vec<String> },
     /// The table is moved away in place of the `DROP`.
     KeepTable { table: String },
+    /// The values that their new type would change are copied first.
+    Convert(Conversion),
     /// The rows of these tables that it changes or removes are copied while it runs.
     KeepRows { tables: Vec<String> },
     /// Not understood; a person has been warned.
     Unknown(Sentence),
     /// Not run.
     Refuse { reason: Sentence, destroys: Vec<Sentence> },
+}
+
+/// Columns that get other types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conversion {
+    pub(crate) table: String,
+    /// Their names before and after.
+    pub(crate) columns: Vec<(String, String)>,
+    /// Whether every text of the table gets another character set.
+    pub(crate) texts: bool,
+    /// What to do to a copy of the table to see what becomes of its values: clauses of an `ALTER TABLE`.
+    pub(crate) clauses: Vec<String>,
 }
 
 /// What the script itself has made so far: changing that loses nothing.
@@ -100,6 +116,11 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
             }
             Treatment::KeepRows { tables } => {
                 let objects = tables.iter().map(|table| format!("rows of {table}"));
+                facts.preserves.extend(objects.clone());
+                facts.destroys.extend(objects);
+            }
+            Treatment::Convert(conversion) => {
+                let objects = conversion.objects();
                 facts.preserves.extend(objects.clone());
                 facts.destroys.extend(objects);
             }
@@ -207,25 +228,18 @@ fn rows(tables: &[TableName], made: &Made) -> Treatment {
 }
 
 fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatment {
-    let mut columns = Vec::new();
+    let (mut dropped, mut conversion) = (Vec::new(), Conversion::of(table));
     for action in actions.iter().filter(|action| action.is_destructive()) {
         match action {
-            AlterAction::DropColumn { column, .. } => columns.push(column.clone()),
-            AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. }
+            AlterAction::DropColumn { column, .. } => dropped.push(column.clone()),
+            AlterAction::ModifyColumn { column, .. } | AlterAction::ChangeColumn { from: column, .. }
                 if made.has_column(table, column) => {}
-            AlterAction::ModifyColumn { column } | AlterAction::ChangeColumn { from: column, .. } => {
-                return refuse_loss(sentence!(
-                    "column {table}.{column} (its new type may be narrower)",
-                    table = table.to_string(),
-                    column
-                ));
-            }
+            AlterAction::ModifyColumn { column, definition } => conversion.add(column, column, definition),
+            AlterAction::ChangeColumn { from, to, definition } => conversion.add(from, to, definition),
             _ if made.has(table) => {}
-            AlterAction::ConvertCharacterSet => {
-                return refuse_loss(sentence!(
-                    "text of {table} (its new character set may lack characters)",
-                    table = table.to_string()
-                ));
+            AlterAction::ConvertCharacterSet { character_set } => {
+                conversion.texts = true;
+                conversion.clauses.push(format!("CONVERT TO CHARACTER SET {character_set}"));
             }
             AlterAction::DropSystemVersioning => {
                 return refuse_loss(sentence!("history of {table}", table = table.to_string()));
@@ -233,17 +247,39 @@ fn altering(table: &TableName, actions: &[AlterAction], made: &Made) -> Treatmen
             _ => return refuse_loss(sentence!("rows of {table}", table = table.to_string())),
         }
     }
-    if columns.is_empty() {
+    if dropped.is_empty() && conversion.clauses.is_empty() {
         return Treatment::Plain;
     }
     let renames = actions.iter().any(|action| matches!(action, AlterAction::RenameTo { .. }));
-    if renames || table.database.is_some() {
+    let does_both = !dropped.is_empty() && !conversion.clauses.is_empty();
+    if renames || does_both || table.database.is_some() {
         return refuse_loss(sentence!(
-            "columns of {table}; drop them in a statement of their own that does not name the database",
+            "columns of {table}; drop or change them in a statement of their own that does not name the database",
             table = table.to_string()
         ));
     }
-    Treatment::KeepColumns { table: table.name.clone(), columns }
+    if dropped.is_empty() {
+        return Treatment::Convert(conversion);
+    }
+    Treatment::KeepColumns { table: table.name.clone(), columns: dropped }
+}
+
+impl Conversion {
+    fn of(table: &TableName) -> Self {
+        Self { table: table.name.clone(), columns: Vec::new(), texts: false, clauses: Vec::new() }
+    }
+
+    fn add(&mut self, from: &str, to: &str, definition: &str) {
+        let (old, new) = (quote_identifier(from), quote_identifier(to));
+        self.clauses.push(format!("CHANGE COLUMN {old} {new} {definition}"));
+        self.columns.push((from.to_owned(), to.to_owned()));
+    }
+
+    /// What is put aside, for a person: only the values that do not survive.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let all = self.texts.then(|| format!("texts of {}", self.table));
+        self.columns.iter().map(|(from, _)| format!("values of {}.{from}", self.table)).chain(all).collect()
+    }
 }
 
 fn refuse_loss(what: Sentence) -> Treatment {

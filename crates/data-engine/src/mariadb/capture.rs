@@ -18,7 +18,7 @@ use super::run::Plan;
 use super::session::{Run, quoted};
 use super::statement::{Work, at_place, refused};
 use crate::error::Error;
-use crate::examine::sql::{Treatment, Unit};
+use crate::examine::sql::{Conversion, Treatment, Unit};
 
 /// The longest text that is copied under its own type: two copies of all columns have to fit into one row.
 const SHORT_TEXT: u64 = 255;
@@ -66,6 +66,38 @@ impl Captured {
             return None;
         };
         Some(Self { table, key, columns, direction, keep_database, keep_table, fence: String::new(), number: 0 })
+    }
+
+    /// The copy of values that a change of types does not leave as they are; it needs no triggers.
+    pub(super) fn of_values(
+        table: &str,
+        key: Vec<String>,
+        columns: Vec<String>,
+        direction: Direction,
+        (keep_database, keep_table): (String, String),
+    ) -> Self {
+        let table = table.to_owned();
+        Self { table, key, columns, direction, keep_database, keep_table, fence: String::new(), number: 0 }
+    }
+
+    /// Creates the copy's table. `all` are the table's columns; `old` and `new` are those outside the key as they are
+    /// before and after.
+    pub(super) fn create(&self, all: &[Column], (old, new): (Vec<&Column>, Vec<&Column>)) -> String {
+        let mut definitions: Vec<String> =
+            ["had", "has", "fate"].iter().map(|name| format!("{name} TINYINT NOT NULL DEFAULT 0")).collect();
+        let key = self.key.iter().filter_map(|name| all.iter().find(|column| column.name == *name));
+        definitions.extend(
+            numbered("k", self.key.len())
+                .zip(key)
+                .map(|(name, part)| format!("{name} {} NOT NULL", type_of(part, false))),
+        );
+        for (letter, columns) in [("o", old), ("n", new)] {
+            let copies = numbered(letter, columns.len()).zip(columns);
+            definitions.extend(copies.map(|(name, column)| format!("{name} {} NULL", type_of(column, true))));
+        }
+        let key = numbered("k", self.key.len()).collect::<Vec<_>>().join(", ");
+        let copy = self.copy().quoted();
+        format!("CREATE TABLE {copy} ({}, PRIMARY KEY ({key})) ENGINE=InnoDB", definitions.join(", "))
     }
 
     fn trigger(&self, event: Event) -> String {
@@ -215,33 +247,62 @@ impl Run {
             if !self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
                 continue;
             }
-            let had = format!("{} WHERE had", copies.copy().quoted());
-            let names: Vec<String> =
-                numbered("k", copies.key.len()).chain(numbered("o", copies.columns.len())).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let copy = self.session.checksum(&had, &names).await.map_err(Error::from)?;
-            if copy.rows == 0 && self.is_empty(copies).await? {
+            let rows = self.keep_copies(plan, key, number, copies, format!("rows of {}", copies.table)).await?;
+            if rows > 0 {
+                *preserved.get_or_insert(0) += rows;
+            } else if self.is_empty(copies).await? {
                 self.execute_in_keep(&format!("DROP TABLE {}", copies.copy().quoted())).await?;
             }
-            if copy.rows == 0 {
-                continue;
-            }
-            *preserved.get_or_insert(0) += copy.rows;
+        }
+        match preserved {
+            Some(rows) => self.mark_anew(&self.preserved_marker(key), rows, None).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down the values that a change of types does not leave as they are, before it. Their number of rows.
+    pub(super) async fn keep_values(
+        &mut self,
+        plan: &Plan<'_>,
+        key: &StatementKey,
+        copies: &Captured,
+        conversion: &Conversion,
+    ) -> Result<u64, StepError> {
+        let rows = self.keep_copies(plan, key, 0, copies, conversion.objects().join(", ")).await?;
+        if rows > 0 {
+            let marker = rows_marker(&self.book.marker(key));
+            self.mark_anew(&marker, 0, Some(&json!([copies]).to_string())).await?;
+            self.mark_anew(&self.preserved_marker(key), rows, None).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Writes down what a copy holds of rows that were there before; nothing where it holds none. Their number.
+    async fn keep_copies(
+        &mut self,
+        plan: &Plan<'_>,
+        key: &StatementKey,
+        number: usize,
+        copies: &Captured,
+        object: String,
+    ) -> Result<u64, StepError> {
+        let had = format!("{} WHERE had", copies.copy().quoted());
+        let names: Vec<String> = numbered("k", copies.key.len()).chain(numbered("o", copies.columns.len())).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let copy = self.session.checksum(&had, &names).await.map_err(Error::from)?;
+        if copy.rows > 0 {
             let preservation = Preservation {
                 id: self.book.part_id(key, number),
                 store: self.book.store.clone(),
                 migration: plan.script.version().to_owned(),
-                object: format!("rows of {}", copies.table),
+                object,
                 keeper: copies.keeper(),
                 rows: copy.rows,
                 checksum: format!("{}/{}", copy.rows, copy.sum),
             };
             self.book.keep(&preservation).await?;
         }
-        match preserved {
-            Some(rows) => self.mark_anew(&self.preserved_marker(key), rows, None).await,
-            None => Ok(()),
-        }
+        Ok(copy.rows)
     }
 
     /// The copies that a statement made, or was about to make.
@@ -268,6 +329,7 @@ impl Run {
         let key = plan.key(unit);
         let parts = match &unit.treatment {
             Treatment::KeepRows { tables } => tables.len(),
+            Treatment::Convert(_) => 1,
             _ => usize::from(unit.is_dml),
         };
         let parts = (0..parts).map(|number| self.book.part_id(&key, number));
@@ -346,21 +408,10 @@ impl Run {
         copies: &Captured,
         columns: &[Column],
     ) -> Result<(), StepError> {
-        let copy = copies.copy().quoted();
-        let of = |name: &String| columns.iter().find(|column| column.name == *name);
-        let mut definitions: Vec<String> =
-            ["had", "has", "fate"].iter().map(|name| format!("{name} TINYINT NOT NULL DEFAULT 0")).collect();
-        for (name, column) in numbered("k", copies.key.len()).zip(copies.key.iter().filter_map(of)) {
-            definitions.push(format!("{name} {} NOT NULL", type_of(column, false)));
-        }
-        for letter in ["o", "n"] {
-            for (name, column) in numbered(letter, copies.columns.len()).zip(copies.columns.iter().filter_map(of)) {
-                definitions.push(format!("{name} {} NULL", type_of(column, true)));
-            }
-        }
-        definitions.push(format!("PRIMARY KEY ({})", numbered("k", copies.key.len()).collect::<Vec<_>>().join(", ")));
-        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {copy}")).await?;
-        self.execute_in_keep(&format!("CREATE TABLE {copy} ({}) ENGINE=InnoDB", definitions.join(", "))).await?;
+        let data: Vec<&Column> =
+            copies.columns.iter().filter_map(|name| columns.iter().find(|column| column.name == *name)).collect();
+        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {}", copies.copy().quoted())).await?;
+        self.execute_in_keep(&copies.create(columns, (data.clone(), data))).await?;
         let database = self.database.clone();
         for event in events(&unit.effect) {
             let trigger = quoted(&database, &copies.trigger(*event));

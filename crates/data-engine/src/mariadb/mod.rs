@@ -2,6 +2,7 @@
 
 mod alter;
 mod capture;
+mod convert;
 mod ledger;
 mod markers;
 mod preserve;

@@ -215,7 +215,7 @@ fn describe(action: &AlterAction) -> Sentence {
     let sql = match action {
         AlterAction::AddColumn { column, .. } => format!("ADD COLUMN {column}"),
         AlterAction::DropColumn { column, .. } => format!("DROP COLUMN {column}"),
-        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to } => {
+        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to, .. } => {
             return sentence!("rename of column {from} to {to}", from, to);
         }
         AlterAction::AddIndex { index: Some(index), .. } => format!("ADD INDEX {index}"),
@@ -269,7 +269,7 @@ async fn look_at_action(
         AlterAction::DropColumn { column, if_exists } => {
             Seen::removed(session.column_exists(table, column).await?, *if_exists)
         }
-        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to }
+        AlterAction::RenameColumn { from, to } | AlterAction::ChangeColumn { from, to, .. }
             if !from.eq_ignore_ascii_case(to) =>
         {
             let old = Seen::removed(session.column_exists(table, from).await?, false);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::capture::{Captured, numbered};
+use super::convert::Kind;
 use super::restore::{FAITHFUL, Stays};
 use super::session::{Run, list};
 use super::statement::Work;
@@ -120,7 +121,8 @@ impl Run {
         for (number, name) in (1..).zip(&copies.columns) {
             if let Some(found) = present.iter().find(|one| one.name == *name && one.generated.is_none()) {
                 let is_stamp = found.extra.to_ascii_lowercase().contains("on update");
-                columns.push(Place { number, name: name.clone(), is_stamp });
+                let is_text = Kind::of(&found.column_type).is_none();
+                columns.push(Place { number, name: name.clone(), is_stamp, is_text });
             } else if self.matters(copies, number).await? {
                 let column = format!("{}.{name}", copies.table);
                 return Err(Stays::NoPlace(sentence!("there is no column {column}", column)));
@@ -157,6 +159,14 @@ struct Place {
     name: String,
     /// Whether it changes by itself with its row, so that it tells nothing about who changed what.
     is_stamp: bool,
+    /// Whether what a collation takes for equal is not the same.
+    is_text: bool,
+}
+
+impl Place {
+    fn equal(&self, one: &str, other: &str) -> String {
+        if self.is_text { format!("BINARY {one} <=> BINARY {other}") } else { format!("{one} <=> {other}") }
+    }
 }
 
 /// What is told of rows that others changed.
@@ -211,7 +221,7 @@ impl Merge<'_> {
             each(&|column| self.is_untouched(column)),
             each(&|column| same(column, "o")),
             self.is_inserted_now(),
-            each(&|column| self.is_last(&column.name)),
+            each(&|column| self.is_last(column)),
         )
     }
 
@@ -304,7 +314,7 @@ impl Merge<'_> {
         let stays = if column.is_stamp {
             format!("NOT {}", self.is_untouched(column))
         } else {
-            format!("BINARY k.o{number} <=> BINARY k.n{number}")
+            column.equal(&format!("k.o{number}"), &format!("k.n{number}"))
         };
         format!("t.{name} = IF(k.has AND {stays}, t.{name}, k.o{number})")
     }
@@ -317,30 +327,24 @@ impl Merge<'_> {
 
     /// Whether the column is as the statement had left it, but for what the running script did to it.
     fn is_as_left(&self, column: &Place) -> String {
-        format!("({} OR ({} AND {}))", same(column, "n"), self.is_first(column), self.is_last(&column.name))
+        format!("({} OR ({} AND {}))", same(column, "n"), self.is_first(column), self.is_last(column))
     }
 
     /// Whether the running script found in the row what the statement had left there.
     fn is_first(&self, column: &Place) -> String {
         self.through.iter().enumerate().rev().fold("FALSE".to_owned(), |otherwise, (at, other)| {
             let Some(theirs) = position(other, &column.name) else { return otherwise };
-            format!(
-                "IF({} IS NULL, {otherwise}, u{at}.had AND BINARY u{at}.o{theirs} <=> BINARY k.n{number})",
-                first_key(at),
-                number = column.number
-            )
+            let found = column.equal(&format!("u{at}.o{theirs}"), &format!("k.n{}", column.number));
+            format!("IF({} IS NULL, {otherwise}, u{at}.had AND {found})", first_key(at))
         })
     }
 
     /// Whether the row has what the running script wrote there last.
-    fn is_last(&self, name: &str) -> String {
+    fn is_last(&self, column: &Place) -> String {
         self.through.iter().enumerate().fold("FALSE".to_owned(), |otherwise, (at, other)| {
-            let Some(theirs) = position(other, name) else { return otherwise };
-            let column = quote_identifier(name);
-            format!(
-                "IF({} IS NULL, {otherwise}, u{at}.has AND BINARY t.{column} <=> BINARY u{at}.n{theirs})",
-                first_key(at)
-            )
+            let Some(theirs) = position(other, &column.name) else { return otherwise };
+            let is_it = column.equal(&format!("t.{}", quote_identifier(&column.name)), &format!("u{at}.n{theirs}"));
+            format!("IF({} IS NULL, {otherwise}, u{at}.has AND {is_it})", first_key(at))
         })
     }
 
@@ -392,7 +396,7 @@ fn position(copies: &Captured, name: &str) -> Option<usize> {
 
 /// Whether the table's column is what the copy has, to the byte.
 fn same(column: &Place, letter: &str) -> String {
-    format!("BINARY t.{} <=> BINARY k.{letter}{}", quote_identifier(&column.name), column.number)
+    column.equal(&format!("t.{}", quote_identifier(&column.name)), &format!("k.{letter}{}", column.number))
 }
 
 fn all(conditions: &[String]) -> String {

@@ -43,6 +43,9 @@ impl Run {
         if unit.is_dml {
             self.settle_rows(plan, unit, key).await?;
         }
+        if let Treatment::Convert(conversion) = &unit.treatment {
+            self.settle_conversion(plan, key, &conversion.table).await?;
+        }
         let puts_aside = matches!(unit.treatment, Treatment::KeepColumns { .. } | Treatment::KeepTable { .. });
         match found {
             // A guarded drop of what is gone could be run again, but what it dropped was put aside and has left.
@@ -69,6 +72,7 @@ impl Run {
             }
             Treatment::KeepColumns { table, columns } => self.drop_columns(plan, unit, key, table, columns).await,
             Treatment::KeepTable { table } => self.drop_table(plan, unit, key, table).await,
+            Treatment::Convert(conversion) => self.convert(plan, unit, key, conversion).await,
             Treatment::KeepRows { tables } => self.change_kept_rows(plan, unit, key, tables).await,
             Treatment::Plain | Treatment::Unknown(_) if unit.is_dml => match self.awaited(plan, unit).await? {
                 Some(table) => self.change_kept_rows(plan, unit, key, &[table]).await,
@@ -209,7 +213,7 @@ impl Run {
     }
 
     /// Notes what a table is like where the names of its parts will not tell whether the statement has run.
-    async fn note_shape(&mut self, unit: &Unit, key: &StatementKey) -> Result<(), StepError> {
+    pub(super) async fn note_shape(&mut self, unit: &Unit, key: &StatementKey) -> Result<(), StepError> {
         if let Some(shape) = self.shape(unit).await? {
             let marker = shape_marker(&self.book.marker(key));
             self.mark_anew(&marker, 0, Some(&shape)).await?;

@@ -176,7 +176,7 @@ impl Run {
         unit: &Unit,
         kept: &[Preservation],
     ) -> Result<(), StepError> {
-        if !unit.is_dml {
+        if !unit.is_dml && !matches!(unit.treatment, Treatment::Convert(_)) {
             return Ok(());
         }
         let key = forth.key(unit);
@@ -190,15 +190,14 @@ impl Run {
             let listed = kept.iter().find(|one| one.id == id);
             match (self.rows_back(copies, &through, Way::Undo, &marker).await, listed) {
                 (Ok(0), Some(one)) => self.book.restored(one.id).await?,
-                (Ok(0), None) => {}
+                // What is not there any more is gone with the migration that is taken back.
+                (Ok(0) | Err(Stays::NoPlace(_)), None) => {}
                 (Ok(changed), Some(one)) => self.report(one, &changed_since(changed, copies)).await?,
                 (Ok(changed), None) => {
                     let news = json!({ "stays": changed_since(changed, copies) });
                     self.book.cx.progress(news).await?;
                 }
                 (Err(Stays::Failed(error)), _) => return Err(error),
-                // The table or column is gone with the migration that is taken back.
-                (Err(Stays::NoPlace(_)), None) => {}
                 (Err(Stays::NoPlace(why) | Stays::Conflict(why)), Some(one)) => self.report(one, &why).await?,
                 (Err(Stays::Conflict(why)), None) => return Err(StepError::permanent(why)),
             }

@@ -6,6 +6,7 @@ mod examine;
 mod mariadb;
 mod mariadb_kill;
 mod mariadb_rows;
+mod mariadb_types;
 mod mariadb_undo;
 mod mongodb;
 mod mongodb_pages;
