@@ -1,7 +1,7 @@
 //! Puts aside what a statement is about to destroy, and fails where that cannot be done: tables, and what columns
 //! need as well.
 
-use driver_mariadb::{ObjectRef, quote_identifier};
+use driver_mariadb::{ObjectRef, Trigger, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
 use sentence::{Sentence, sentence};
 use serde_json::json;
@@ -42,10 +42,6 @@ impl Run {
             let place = plan.place(unit);
             StepError::permanent(sentence!("{place}: table {table} cannot be put aside: {why}", place, table, why))
         };
-        let triggers = self.session.triggers(own).await.map_err(Error::from)?;
-        if let Some(trigger) = triggers.first() {
-            return Err(cannot(sentence!("it has trigger {trigger}; drop that first", trigger = &trigger.name)));
-        }
         let referencing = self.session.referencing_foreign_keys(own).await.map_err(Error::from)?;
         if let Some(other) = referencing.first() {
             return Err(cannot(sentence!(
@@ -82,6 +78,7 @@ impl Run {
         self.book.keep(&preservation).await?;
         self.assert_lock().await?;
         self.book.intent(key).await?;
+        self.drop_triggers(plan, unit, key, own).await?;
         let rename = format!("RENAME TABLE {} TO {}", own.quoted(), quoted(&keep_database, &keep_table));
         self.execute_patiently(&rename).await.map_err(|error| refused(plan, unit, &error))?;
         self.release_foreign_keys(&keep_database, &keep_table).await?;
@@ -109,6 +106,44 @@ impl Run {
                 unit,
                 &sentence!("table {table} is gone, and not where it was to be put aside", table),
             ));
+        }
+        Ok(())
+    }
+
+    /// Takes a table's triggers away, with which it cannot leave its database. They are noted for whoever takes this back.
+    async fn drop_triggers(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        own: ObjectRef<'_>,
+    ) -> Result<(), StepError> {
+        for (number, trigger) in self.session.triggers(own).await.map_err(Error::from)?.iter().enumerate() {
+            // Each under its own marker: after an interruption those that are gone are noted already.
+            let marker = format!("{}{}/{number}", triggers_marker(&self.book.marker(key)), self.book.cx.held().fence);
+            self.mark_anew(&marker, 0, Some(&json!(trigger).to_string())).await?;
+            let name = quoted(own.database, &trigger.name);
+            let drop = format!("DROP TRIGGER IF EXISTS {name}");
+            self.execute_patiently(&drop).await.map_err(|error| refused(plan, unit, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a table back the triggers that were taken from it.
+    pub(super) async fn triggers_back(&mut self, key: &StatementKey) -> Result<(), StepError> {
+        let sql = format!("SELECT note FROM {} WHERE marker LIKE ? ORDER BY at, marker", self.markers());
+        let pattern = format!("{}%", triggers_marker(&self.book.marker(key)));
+        let noted = self.ask(&sql, &[json!(pattern)]).await?;
+        let texts = noted.iter().filter_map(|row| row.get("note")?.as_str());
+        let triggers: Vec<Trigger> = texts.filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let database = self.database.clone();
+        for trigger in triggers {
+            let name = ObjectRef::new(&database, &trigger.name);
+            if !self.session.trigger_exists(name).await.map_err(Error::from)? {
+                let mode = trigger.sql_mode.replace('\'', "''");
+                let create = format!("SET STATEMENT sql_mode = '{mode}' FOR {}", trigger.create);
+                self.execute_patiently(&create).await.map_err(Error::from)?;
+            }
         }
         Ok(())
     }
@@ -213,6 +248,11 @@ pub(super) enum Earlier {
     Untouched,
     /// It was tried to bring it back, and all or some of it stayed; the object may have been in use since.
     Tried,
+}
+
+/// How the markers begin that have the triggers of a moved table.
+fn triggers_marker(marker: &str) -> String {
+    format!("{marker}/triggers/")
 }
 
 /// Where the foreign keys of a moved table are noted.

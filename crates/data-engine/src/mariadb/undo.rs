@@ -139,6 +139,10 @@ impl Run {
                 }
             }
         }
+        // Also those of a table that never left.
+        for unit in forth.units.iter().rev().filter(|unit| matches!(unit.treatment, Treatment::KeepTable { .. })) {
+            self.triggers_back(&forth.key(unit)).await?;
+        }
         for (one, table, ..) in moved.iter().rev() {
             let unit = forth.units.iter().find(|unit| self.book.preservation_id(&forth.key(unit)) == one.id);
             if let Some(unit) = unit {

@@ -7,7 +7,7 @@ use domain::ledger::Direction;
 use saga::ErrorKind;
 
 use crate::support::mariadb::Base;
-use crate::support::{Job, example, scripts};
+use crate::support::{Job, at_deaths, example, scripts};
 
 const USERS: &str = "20250103001_create_roles_permissions";
 const CACHE: &str = "20250105001_add_cache_table";
@@ -89,17 +89,37 @@ async fn what_cannot_be_put_aside_is_refused_before_anything_happens() {
 }
 
 #[tokio::test]
-async fn a_table_that_others_point_at_or_that_has_triggers_is_not_taken_away() {
+async fn a_table_that_others_point_at_is_not_taken_away() {
     let base = Base::new();
     base.execute("CREATE TABLE parent (id INT PRIMARY KEY)").await;
     base.execute("CREATE TABLE child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id))").await;
-    base.execute("CREATE TRIGGER watch BEFORE INSERT ON child FOR EACH ROW SET NEW.p = NEW.p").await;
-    for (table, words) in [("parent", "child"), ("child", "trigger watch")] {
-        let migration = [scripts("1", "SELECT 1", &format!("DROP TABLE {table}"))];
-        let cx = base.jobs.claim(crate::support::Job::new());
-        let error = base.jobs.engine.migrate(&cx, Direction::Down, &migration).await.unwrap_err();
-        assert!(error.message.to_string().contains(words), "{error}");
-    }
+    base.execute("INSERT INTO parent VALUES (1)").await;
+    let migration = [scripts("1", "SELECT 1", "DROP TABLE parent")];
+    let cx = base.jobs.claim(crate::support::Job::new());
+    let error = base.jobs.engine.migrate(&cx, Direction::Down, &migration).await.unwrap_err();
+    assert!(error.message.to_string().contains("child"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_table_has_its_triggers_again_when_the_drop_is_taken_back_wherever_the_worker_died() {
+    let down = "DROP TABLE counted; CREATE TABLE other (id INT PRIMARY KEY)";
+    let migration = [scripts("1", "DROP TABLE other; CREATE TABLE counted (id INT PRIMARY KEY)", down)];
+    at_deaths(0, |death| {
+        let migration = migration.clone();
+        async move {
+            let base = Base::new();
+            base.execute("CREATE TABLE counted (id INT PRIMARY KEY, n INT)").await;
+            base.execute("CREATE TRIGGER one BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = 1").await;
+            base.execute("CREATE TRIGGER two BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = NEW.n + 1").await;
+            base.execute("INSERT INTO counted (id) VALUES (1)").await;
+            let (job, ended) = base.jobs.run_dying(death, Direction::Down, &migration).await;
+            base.jobs.undo(job, Direction::Down, &migration).await;
+            base.execute("INSERT INTO counted (id) VALUES (2)").await;
+            assert_eq!(base.rows("SELECT id, n FROM counted ORDER BY id").await, ["1,2", "2,2"], "{death:?}");
+            ended.is_none()
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
