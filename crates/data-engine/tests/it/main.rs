@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test may fail as the test itself does")]
 
+mod corpus;
 mod examine;
 mod mariadb;
 mod mariadb_kill;

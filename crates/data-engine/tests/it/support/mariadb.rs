@@ -9,7 +9,7 @@ use testkit::MariaDb;
 use super::{Jobs, Memory};
 
 /// One server for all tests. Workers die here, never the server, so it need not wait for the disk.
-fn server() -> &'static MariaDb {
+pub(crate) fn server() -> &'static MariaDb {
     static SERVER: OnceLock<MariaDb> = OnceLock::new();
     SERVER.get_or_init(|| {
         let careless = ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--sync-frm=0"];

@@ -1,0 +1,8 @@
+CREATE TABLE t (a INT); -- one; two
+INSERT INTO t VALUES (1) -- three
+;
+INSERT INTO t VALUES (5--2);
+--
+INSERT INTO t VALUES (6);
+--	x;y
+INSERT INTO t VALUES (7);

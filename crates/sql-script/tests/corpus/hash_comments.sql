@@ -1,0 +1,4 @@
+# first; second
+CREATE TABLE t (a INT); # third 'quote
+INSERT INTO t VALUES (1#;
+);

@@ -1,0 +1,2 @@
+CREATE TABLE t (j JSON);
+INSERT INTO t VALUES ('{"a": "x;\\n", "b": [1, 2]}'), ('"\\""');

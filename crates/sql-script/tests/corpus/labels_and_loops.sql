@@ -1,0 +1,14 @@
+CREATE TABLE t (a INT);
+DELIMITER //
+CREATE PROCEDURE p()
+outer_block: BEGIN
+  DECLARE i INT DEFAULT 0;
+  again: LOOP
+    SET i = i + 1;
+    IF i > 3 THEN LEAVE again; END IF;
+    REPEAT SET i = i + 1; UNTIL i > 2 END REPEAT;
+    INSERT INTO t VALUES (i);
+  END LOOP again;
+  BEGIN NOT ATOMIC_VALUE: BEGIN END; END;
+END outer_block//
+DELIMITER ;
