@@ -164,7 +164,7 @@ impl Run {
         self.execute(&trial.fill()).await?;
         let change = trial.conversion.statement(&trial.copy);
         self.session.execute(&change).await.map_err(|error| refused(plan, unit, &error))?;
-        if self.ask(&trial.is_lost(), &[]).await?.first().is_some() {
+        if !self.ask(&trial.is_lost(), &[]).await?.is_empty() {
             let why = sentence!("its primary key would change");
             return Err(cannot(plan, unit, &trial.conversion.table, &why));
         }
