@@ -3,6 +3,7 @@
 mod chinese;
 mod desk;
 mod json;
+mod ledgers;
 mod refusals;
 mod terminal;
 mod walk;

@@ -25,12 +25,14 @@ pub mod permission {
     pub const JOB_CONTROL: &str = "job.control";
     /// Switch the maintenance page.
     pub const MAINTENANCE: &str = "maintenance.switch";
+    /// Say what holds for ledgers and schemas that were changed by hand: baseline and repair.
+    pub const LEDGER_CORRECT: &str = "ledger.correct";
     /// Make and revoke tokens.
     pub const TOKEN_EDIT: &str = "token.edit";
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 9] = [
+    pub const EACH: [&str; 10] = [
         READ,
         APPLICATION_EDIT,
         ENVIRONMENT_EDIT,
@@ -39,6 +41,7 @@ pub mod permission {
         ROLLBACK_REQUEST,
         JOB_CONTROL,
         MAINTENANCE,
+        LEDGER_CORRECT,
         TOKEN_EDIT,
     ];
 }

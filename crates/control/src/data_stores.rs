@@ -31,7 +31,7 @@ impl Control {
         caller.require(permission::READ)?;
         let cursor = page.cursor()?;
         let stored = self.environment(application, environment).await?;
-        let data_store = stored.spec.data_store(store).ok_or_else(|| Error::not_found("data store", store))?;
+        let data_store = data_store(&stored, store)?;
         let rows = self.database().ledger(stored.id, store, &cursor).await?;
         let (applied, unreachable) = match data_store.engine {
             Engine::Redis => (Vec::new(), None),
@@ -60,6 +60,11 @@ impl Control {
     }
 }
 
-fn view(store: &DataStore) -> DataStoreView {
+/// The data store of that name.
+pub(crate) fn data_store<'a>(environment: &'a store::StoredEnvironment, name: &str) -> Result<&'a DataStore> {
+    environment.spec.data_store(name).ok_or_else(|| Error::not_found("data store", name))
+}
+
+pub(crate) fn view(store: &DataStore) -> DataStoreView {
     DataStoreView { name: store.name.clone(), engine: store.engine, database: store.database.clone() }
 }

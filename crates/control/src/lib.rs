@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod idempotency;
 mod jobs;
+mod ledgers;
 mod maintenance;
 mod provider;
 mod releases;

@@ -255,6 +255,7 @@ fn from_target(error: TargetError) -> StepError {
     match error {
         TargetError::Unreachable(why) => StepError::transient(why),
         TargetError::Unusable(why) => StepError::permanent(why),
+        TargetError::Store(error) => from_store(error),
         TargetError::Sealed(error) => from_seal(error),
     }
 }

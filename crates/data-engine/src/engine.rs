@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use domain::ledger::{Direction, MigrationRef};
+use domain::ledger::{Direction, MigrationRef, OurLedger, TargetLedger};
 use saga::{Probe, StatementJournal, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
@@ -58,12 +58,19 @@ pub struct DataEngine {
     pub(crate) store: String,
     pub(crate) journal: Arc<dyn StatementJournal>,
     target: DataTarget,
+    ours: OurLedger,
 }
 
 impl DataEngine {
     /// An engine for the data store named `store`.
     pub fn new(store: String, target: DataTarget, journal: Arc<dyn StatementJournal>) -> Self {
-        Self { store, journal, target }
+        Self { store, journal, target, ours: OurLedger::default() }
+    }
+
+    /// The same engine, which knows what our ledger says of the data store.
+    #[must_use]
+    pub fn with_ledger(self, ours: OurLedger) -> Self {
+        Self { ours, ..self }
     }
 
     /// Runs the migrations in the order given. Called again after an interruption it goes on where it
@@ -122,11 +129,19 @@ impl DataEngine {
         }
     }
 
-    /// The versions in the target's own ledger, in applied order where that is known.
+    /// The versions that count as applied, in applied order where that is known; see [`OurLedger::applied`].
+    ///
+    /// # Errors
+    /// [`Error::Unadopted`] where only another tool's ledger could tell; those of asking.
     pub async fn applied(&self) -> Result<Vec<String>> {
+        Ok(self.ours.applied(&self.ledgers().await?)?)
+    }
+
+    /// The target's own ledgers, whichever tool wrote them.
+    pub async fn ledgers(&self) -> Result<Vec<TargetLedger>> {
         match &self.target {
-            DataTarget::MariaDb(target) => mariadb::applied(target).await,
-            DataTarget::MongoDb(target) => Ok(target.ledger_versions(mongodb::LEDGER).await?),
+            DataTarget::MariaDb(target) => mariadb::ledgers(target).await,
+            DataTarget::MongoDb(target) => Ok(target.ledgers(mongodb::LEDGER).await?),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong with a data store.
 
+use domain::ledger::Unadopted;
 use saga::StepError;
 use sentence::Sentence;
 
@@ -16,6 +17,15 @@ pub enum Error {
     /// MongoDB failed.
     #[error(transparent)]
     MongoDb(#[from] driver_mongodb::Error),
+    /// Only another tool's ledger could tell what is applied.
+    #[error("{}", .0.sentence())]
+    Unadopted(Unadopted),
+}
+
+impl From<Unadopted> for Error {
+    fn from(unadopted: Unadopted) -> Self {
+        Self::Unadopted(unadopted)
+    }
 }
 
 impl Error {
@@ -24,6 +34,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.sentence(),
             Self::MongoDb(error) => error.sentence(),
+            Self::Unadopted(unadopted) => unadopted.sentence(),
         }
     }
 
@@ -32,6 +43,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.is_transient(),
             Self::MongoDb(error) => error.is_transient(),
+            Self::Unadopted(_) => false,
         }
     }
 }

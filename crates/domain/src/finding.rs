@@ -76,7 +76,7 @@ codes! {
     StoreUnreachable = "store-unreachable" / Blocker,
     /// A release names a data store that the environment has not. Only a warning where the target does not use it.
     StoreUnknown = "store-unknown" / Blocker,
-    /// The target's ledger cannot be read or is of a form that is not ours to write.
+    /// The target's ledger cannot be read, is of an unknown form, or is another tool's and no baseline was recorded.
     LedgerUnreadable = "ledger-unreadable" / Blocker,
     /// A migration to be taken back has no down script.
     DownScriptMissing = "down-script-missing" / Blocker,

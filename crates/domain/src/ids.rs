@@ -53,6 +53,8 @@ id! {
     JobId,
     /// A migration script pair as registered.
     MigrationId,
+    /// What a person said about a ledger.
+    CorrectionId,
     /// Data put aside before a statement destroyed it.
     PreservationId,
     /// A backup of one data store.

@@ -141,7 +141,7 @@ fn a_hint_can_be_typed_as_it_stands() {
     let drifted =
         EVERYWHERE.iter().zip(["shop", "live", "v2"]).fold(drifted, |one, (name, value)| one.about(name, value));
     let hint = i18n::finding_hint(Language::En, &drifted).unwrap();
-    assert!(hint.starts_with("backout migrations --app shop --env live "), "{hint}");
+    assert!(hint.starts_with("backout drift --app shop --env live "), "{hint}");
 }
 
 #[test]

@@ -17,6 +17,8 @@ use store::{Database, Keyring, SealError};
 pub enum TargetError {
     /// The stored connection string cannot be opened.
     Sealed(#[from] SealError),
+    /// What our ledger says of it cannot be read.
+    Store(store::Error),
     /// It does not answer; trying again may help.
     Unreachable(Sentence),
     /// It is not usable as it is set up.
@@ -28,6 +30,7 @@ impl TargetError {
     pub fn sentence(&self) -> Sentence {
         match self {
             Self::Sealed(error) => error.sentence(),
+            Self::Store(error) => error.sentence(),
             Self::Unreachable(why) | Self::Unusable(why) => why.clone(),
         }
     }
@@ -95,7 +98,8 @@ impl Targets {
                 )));
             }
         };
-        Ok(DataEngine::new(store.name.clone(), target, Arc::new(self.database.clone())))
+        let ours = self.database.our_ledger(environment, &store.name).await.map_err(TargetError::Store)?;
+        Ok(DataEngine::new(store.name.clone(), target, Arc::new(self.database.clone())).with_ledger(ours))
     }
 
     /// The cache of that name.

@@ -56,14 +56,14 @@ pub struct LedgerRecord {
 /// What our ledger has of a migration's last up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedUp {
-    /// The registered migration that ran: other scripts under the same version are another one.
+    /// The registered migration that ran, or counts as run: other scripts under the same version are another one.
     pub migration: MigrationId,
     /// Hash of the script that ran.
     pub script_sha256: String,
-    /// Fingerprint of the schema before it.
-    pub fingerprint_before: String,
-    /// Fingerprint of the schema after it.
-    pub fingerprint_after: String,
+    /// Fingerprint of the schema before it; none where no job ran it.
+    pub fingerprint_before: Option<String>,
+    /// Fingerprint of the schema after it; none where no job ran it.
+    pub fingerprint_after: Option<String>,
 }
 
 /// Data put aside before a statement destroyed it.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{EnvironmentId, JobId, MigrationId, PreservationId, ReleaseId};
-use domain::ledger::Direction;
+use domain::ids::{CorrectionId, EnvironmentId, JobId, MigrationId, PreservationId, ReleaseId};
+use domain::ledger::{Direction, LedgerSource};
 use domain::view::{KeptView, LedgerRowView, Page};
 use saga::Keeper;
 use sqlx::Row;
@@ -20,7 +20,8 @@ use crate::rows::{json as json_column, time, word};
 pub struct SchemaRecord {
     /// The registration that the newest `up` of each version names.
     pub applied: BTreeMap<String, MigrationId>,
-    /// Fingerprint of the schema behind the last change of ours; none where there was none.
+    /// Fingerprint of the schema behind the last change of ours, or as a person has accepted it since; none where there
+    /// was neither.
     pub left_as: Option<String>,
 }
 
@@ -100,14 +101,23 @@ impl Database {
         for row in &rows {
             applied.insert(row.try_get("version")?, MigrationId(row.try_get("migration_id")?));
         }
-        let newest = sqlx::query(
-            "SELECT job_id, at, fingerprint_after FROM ledger WHERE environment_id = ? AND store = ? ORDER BY id DESC LIMIT 1",
+        let ran = sqlx::query(
+            "SELECT id, job_id, at, fingerprint_after AS fingerprint FROM ledger \
+             WHERE environment_id = ? AND store = ? AND source = 'job' ORDER BY id DESC LIMIT 1",
         )
         .bind(environment.0)
         .bind(store)
         .fetch_optional(self.pool())
         .await?;
-        let Some(newest) = newest else {
+        let accepted = sqlx::query(
+            "SELECT ledger_id, at, fingerprint FROM ledger_corrections WHERE environment_id = ? AND store = ? \
+             AND fingerprint IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1",
+        )
+        .bind(environment.0)
+        .bind(store)
+        .fetch_optional(self.pool())
+        .await?;
+        let Some(newest) = newer(ran.as_ref(), accepted.as_ref())? else {
             return Ok(SchemaRecord { applied, left_as: None });
         };
         // A migration that was broken off and taken back has no ledger row; what it left is in its job's events.
@@ -119,14 +129,14 @@ impl Database {
              ORDER BY j.id DESC, e.seq DESC LIMIT 1",
         )
         .bind(environment.0)
-        .bind(newest.try_get::<Uuid, _>("job_id")?)
-        .bind(time(&newest, "at")?)
+        .bind(ran.as_ref().map(|ran| ran.try_get::<Uuid, _>("job_id")).transpose()?.unwrap_or_default())
+        .bind(time(newest, "at")?)
         .bind(store)
         .fetch_optional(self.pool())
         .await?;
         let left_as = match taken_back {
             Some(fingerprint) => fingerprint,
-            None => newest.try_get("fingerprint_after")?,
+            None => newest.try_get("fingerprint")?,
         };
         Ok(SchemaRecord { applied, left_as: Some(left_as) })
     }
@@ -139,8 +149,9 @@ impl Database {
         cursor: &Cursor,
     ) -> Result<Page<LedgerRowView>> {
         let rows = sqlx::query(
-            "SELECT l.id, l.version, l.name, l.direction, l.script_sha256, l.job_id, j.actor, l.at FROM ledger l \
-             JOIN jobs j ON j.id = l.job_id WHERE l.environment_id = ? AND l.store = ? \
+            "SELECT l.id, l.version, l.name, l.direction, l.source, l.script_sha256, l.job_id, l.correction_id, \
+             COALESCE(j.actor, c.actor) AS actor, COALESCE(j.reason, c.reason) AS reason, l.at FROM ledger l \
+             LEFT JOIN jobs j ON j.id = l.job_id LEFT JOIN ledger_corrections c ON c.id = l.correction_id WHERE l.environment_id = ? AND l.store = ? \
              AND l.id < COALESCE(?, 18446744073709551615) ORDER BY l.id DESC LIMIT ?",
         )
         .bind(environment.0)
@@ -156,14 +167,24 @@ impl Database {
     }
 }
 
+/// What holds of the schema: the last that a job ran, or what a person has accepted since.
+fn newer<'a>(ran: Option<&'a MySqlRow>, accepted: Option<&'a MySqlRow>) -> Result<Option<&'a MySqlRow>> {
+    let (Some(row), Some(correction)) = (ran, accepted) else { return Ok(ran.or(accepted)) };
+    let (id, behind): (u64, u64) = (row.try_get("id")?, correction.try_get("ledger_id")?);
+    Ok(if behind >= id { accepted } else { ran })
+}
+
 fn ledger_row(row: &MySqlRow) -> Result<LedgerRowView> {
     Ok(LedgerRowView {
         version: row.try_get("version")?,
         name: row.try_get("name")?,
         direction: word(row, "direction", Direction::from_word)?,
         script_sha256: row.try_get("script_sha256")?,
-        job: JobId(row.try_get("job_id")?),
+        source: word(row, "source", LedgerSource::from_word)?,
+        job: row.try_get::<Option<_>, _>("job_id")?.map(JobId),
+        correction: row.try_get::<Option<_>, _>("correction_id")?.map(CorrectionId),
         actor: row.try_get("actor")?,
+        reason: row.try_get("reason")?,
         at: time(row, "at")?,
     })
 }

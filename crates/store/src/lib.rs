@@ -4,6 +4,7 @@ mod applications;
 mod audit;
 mod backups;
 mod completion;
+mod corrections;
 mod database;
 mod deployments;
 mod ending;
@@ -30,6 +31,7 @@ mod tokens;
 
 pub use audit::AuditEntry;
 pub use backups::NewBackup;
+pub use corrections::{Corrected, Mark, NewCorrection};
 pub use database::{Database, Settings};
 pub use deployments::{DeploymentQuery, Enqueue, NewJob};
 pub use environments::StoredEnvironment;

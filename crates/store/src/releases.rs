@@ -1,6 +1,6 @@
 //! Releases with their migrations and configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use domain::Version;
@@ -226,6 +226,24 @@ impl Database {
         .fetch_optional(self.pool())
         .await?;
         migration(&row.ok_or(Error::Missing("migration"))?)
+    }
+
+    /// Hashes of the up scripts that any release registered for a data store, by version.
+    pub async fn up_hashes(
+        &self,
+        application: ApplicationId,
+        store: &str,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>> {
+        let rows = sqlx::query("SELECT version, up_sha256 FROM migrations WHERE application_id = ? AND store = ?")
+            .bind(application.0)
+            .bind(store)
+            .fetch_all(self.pool())
+            .await?;
+        let mut hashes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in &rows {
+            hashes.entry(row.try_get("version")?).or_default().insert(row.try_get("up_sha256")?);
+        }
+        Ok(hashes)
     }
 
     /// Every migration that any release of the application registered, oldest registration first.

@@ -3,7 +3,7 @@
 use sentence::{Sentence, sentence};
 use std::collections::BTreeMap;
 
-use domain::ledger::Direction;
+use domain::ledger::{Direction, OurLedger};
 use driver_mariadb::{Fingerprint, Ledger, LedgerForm, Session, fingerprint};
 use saga::{StatementKey, StepError};
 use serde_json::json;
@@ -31,12 +31,23 @@ pub(crate) async fn schema(session: &mut Session, database: &str) -> driver_mari
 }
 
 impl Run {
-    /// Fails where the target's ledger belongs to another tool: then nothing is begun.
+    /// Fails where the target's ledger is of a form that is not understood: then nothing is begun.
     pub(crate) async fn assert_ledger(&mut self) -> Result<(), StepError> {
+        self.writes_ledger().await.map(drop)
+    }
+
+    /// Whether the target has a list of versions or none yet. Beside another tool's ledger no second one is begun; what
+    /// is applied is then known to our own alone.
+    async fn writes_ledger(&mut self) -> Result<bool, StepError> {
         let ledger = Ledger::new(&self.database);
         match ledger.form(&mut self.session).await.map_err(Error::from)? {
-            LedgerForm::Missing | LedgerForm::Versions { .. } => Ok(()),
-            form => Err(StepError::permanent(sentence!(
+            LedgerForm::Versions { .. } => Ok(true),
+            LedgerForm::GolangMigrate => Ok(false),
+            LedgerForm::Missing => {
+                let found = driver_mariadb::ledgers(&mut self.session, &self.database).await.map_err(Error::from)?;
+                Ok(OurLedger::writes_to(&found))
+            }
+            form @ LedgerForm::Other { .. } => Err(StepError::permanent(sentence!(
                 "the ledger {table} has the form of {form} and is only read, never written",
                 table = format!("{}.{TABLE}", self.database),
                 form = form.sentence()
@@ -76,6 +87,7 @@ impl Run {
         self.book.intent(end).await?;
         let ledger = Ledger::new(&self.database);
         match script.direction {
+            _ if !self.writes_ledger().await? => {}
             Direction::Up => {
                 ledger.ensure(&mut self.session).await.map_err(Error::from)?;
                 if !ledger.contains(&mut self.session, script.version()).await.map_err(Error::from)? {
@@ -105,20 +117,21 @@ impl Run {
             let (schema, migration) = (sentence!("not verified"), script.version());
             json!({ "schema": schema, "migration": migration, "reason": reason })
         };
-        let Some(up) = self.book.applied_up(script.version()).await? else {
+        let up = self.book.applied_up(script.version()).await?;
+        let Some(fingerprint_before) = up.as_ref().and_then(|up| up.fingerprint_before.as_deref()) else {
             let news = not_verified(sentence!("no fingerprint was recorded before it was applied"));
             return self.book.cx.progress(news).await;
         };
-        if up.fingerprint_before == now.sha256 {
+        if fingerprint_before == now.sha256 {
             return Ok(());
         }
         // An unwinding may have left, say, a column that came back as the last one: then the schema from before the up
         // is no measure for this down. What other people change does not come this far; the plan refuses it.
-        if up.fingerprint_after != before {
+        if up.as_ref().and_then(|up| up.fingerprint_after.as_deref()) != Some(before) {
             let news = not_verified(sentence!("the schema has changed since it was applied"));
             return self.book.cx.progress(news).await;
         }
-        let named = match self.remembered_schema(&up.fingerprint_before).await? {
+        let named = match self.remembered_schema(fingerprint_before).await? {
             None => sentence!("which objects differ is not known"),
             Some(objects) => {
                 let differences = Fingerprint::of(objects).diff(now);

@@ -15,8 +15,8 @@ mod session;
 mod statement;
 mod undo;
 
-use domain::ledger::Direction;
-use driver_mariadb::{Ledger, SessionOptions, Target};
+use domain::ledger::{Direction, TargetLedger};
+use driver_mariadb::{SessionOptions, Target};
 use saga::{Probe, StepContext, StepError};
 
 use crate::engine::{DataEngine, Migrated, Scripts};
@@ -81,12 +81,12 @@ pub(crate) async fn undo(
     Ok(())
 }
 
-/// The versions in the target's ledger.
-pub(crate) async fn applied(target: &Target) -> Result<Vec<String>> {
+/// The target's ledgers, whichever tool wrote them.
+pub(crate) async fn ledgers(target: &Target) -> Result<Vec<TargetLedger>> {
     let mut session = target.connect(&SessionOptions::default()).await?;
-    let versions = Ledger::new(target.database()).versions(&mut session).await?;
+    let ledgers = driver_mariadb::ledgers(&mut session, target.database()).await?;
     session.close().await;
-    Ok(versions.versions)
+    Ok(ledgers)
 }
 
 /// The fingerprint of the schema as it is now.

@@ -4,7 +4,7 @@ use sentence::{Sentence, sentence};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
-use domain::ledger::Direction;
+use domain::ledger::{Direction, OurLedger};
 use driver_mongodb::{Fingerprint, Target};
 use mongo_script::{Compiled, Operation, Settings, compile};
 use saga::{Keeper, Preservation, StatementKey, StepContext, StepError};
@@ -220,7 +220,10 @@ impl Run {
         self.assert_lock().await?;
         self.book.intent(end).await?;
         let reference = &script.scripts.reference;
+        // Beside another tool's ledger no second one is begun.
+        let ledgers = self.target.ledgers(LEDGER).await.map_err(Error::from)?;
         match script.direction {
+            _ if !OurLedger::writes_to(&ledgers) => {}
             Direction::Up => {
                 self.target.ledger_insert(LEDGER, &reference.version, &reference.name).await.map_err(Error::from)?;
             }
@@ -240,11 +243,12 @@ impl Run {
         let Some(up) = self.book.applied_up(script.version()).await? else {
             return Ok(());
         };
-        if up.fingerprint_before == now.sha256 {
+        let Some(fingerprint_before) = &up.fingerprint_before else { return Ok(()) };
+        if *fingerprint_before == now.sha256 {
             return Ok(());
         }
-        let has_changed_since = up.fingerprint_after != before;
-        let objects = self.remembered_schema(&up.fingerprint_before).await?;
+        let has_changed_since = up.fingerprint_after.as_deref() != Some(before);
+        let objects = self.remembered_schema(fingerprint_before).await?;
         let is_known = objects.is_some();
         let then = Fingerprint::of(objects.unwrap_or_default());
         let mut differing = then.diff(now);

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::environment::Engine;
-use crate::ids::{BackupId, JobId, PreservationId};
-use crate::ledger::Direction;
+use crate::ids::{BackupId, CorrectionId, JobId, PreservationId};
+use crate::ledger::{Direction, Drift, LedgerSource, TargetLedger};
 
 /// A data store of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -43,17 +43,69 @@ pub struct LedgerView {
 pub struct LedgerRowView {
     /// Version of the migration.
     pub version: String,
-    /// Name.
+    /// Name; empty for a migration that is not registered.
     pub name: String,
     /// Which way it went.
     pub direction: Direction,
-    /// Hash of the script that ran.
-    pub script_sha256: String,
+    /// Whether a job ran it or a person said so.
+    pub source: LedgerSource,
+    /// Hash of the script that ran or counts as run; none where there was none.
+    pub script_sha256: Option<String>,
     /// The job that ran it.
-    pub job: JobId,
+    pub job: Option<JobId>,
+    /// What a person said instead.
+    pub correction: Option<CorrectionId>,
     /// Who asked for it.
     pub actor: String,
+    /// Why.
+    pub reason: String,
     /// When it was done.
+    pub at: DateTime<Utc>,
+}
+
+/// How a data store differs from our ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DriftView {
+    /// The data store.
+    pub store: DataStoreView,
+    /// Why it could not be looked at, if so; then nothing below says anything.
+    #[schema(value_type = Option<String>)]
+    pub unreachable: Option<Sentence>,
+    /// Its own ledgers, whichever tool wrote them.
+    pub ledgers: Vec<TargetLedger>,
+    /// What differs, and what nobody can tell.
+    pub drift: Vec<Drift>,
+    /// Fingerprint that the schema had when Backout last changed it or a person accepted it.
+    pub left_as: Option<String>,
+    /// Fingerprint of the schema as it is.
+    pub fingerprint: Option<String>,
+    /// What a person last said about this ledger.
+    pub correction: Option<CorrectionView>,
+}
+
+impl DriftView {
+    /// Whether something differs, as opposed to nobody knowing.
+    pub fn has_difference(&self) -> bool {
+        self.drift.iter().any(Drift::is_difference)
+    }
+}
+
+/// What a person said about a ledger. Never changed or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CorrectionView {
+    /// Its id.
+    pub id: CorrectionId,
+    /// The data store.
+    pub store: String,
+    /// Baseline or repair.
+    pub kind: LedgerSource,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// Fingerprint of the schema that was accepted; none where only migrations were marked.
+    pub fingerprint: Option<String>,
+    /// When.
     pub at: DateTime<Utc>,
 }
 

@@ -5,11 +5,11 @@ mod job;
 mod requests;
 mod resources;
 
-pub use data::{BackupView, DataStoreView, KeptView, LedgerRowView, LedgerView};
+pub use data::{BackupView, CorrectionView, DataStoreView, DriftView, KeptView, LedgerRowView, LedgerView};
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
 pub use requests::{
-    CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken, ResolveRequest,
-    RollbackRequest, StuckChoice,
+    BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken,
+    RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
 };
 pub use resources::{
     ApplicationView, CurrentView, DeploymentView, EnvironmentView, MintedToken, Page, ReleaseDetail, ReleaseView,

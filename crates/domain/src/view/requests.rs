@@ -107,6 +107,40 @@ pub struct MaintenanceRequest {
     pub confirm: Option<String>,
 }
 
+/// Adopts a data store that was there before: says which registered migrations count as applied, and accepts its schema.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BaselineRequest {
+    /// The release whose migrations count as applied.
+    pub release: String,
+    /// The newest of them that does; all if absent.
+    pub through: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+}
+
+/// Says what holds for a ledger in spite of what it says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepairRequest {
+    /// Accepts the schema, and the target's own ledgers, as they are now.
+    pub accept_schema: bool,
+    /// The fingerprint that was shown; another schema is not accepted, and refused with 409.
+    pub expected_fingerprint: Option<String>,
+    /// Versions of migrations that count as applied.
+    pub applied: Vec<String>,
+    /// Versions of migrations that count as not applied.
+    pub not_applied: Vec<String>,
+    /// The release whose scripts count as run; the current one if absent.
+    pub release: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+}
+
 /// Makes an API token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

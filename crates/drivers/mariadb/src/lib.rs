@@ -21,7 +21,7 @@ pub use checksum::Checksum;
 pub use dump::{DumpLimits, DumpReport, Verified, dump, restore, verify};
 pub use error::{Error, Result};
 pub use fingerprint::{Change, Difference, Fingerprint, fingerprint};
-pub use ledger::{AppliedVersions, Ledger, LedgerForm};
+pub use ledger::{Ledger, LedgerForm, ledgers};
 pub use name::{ObjectRef, quote_identifier};
 pub use schema::{Cascade, Column, ForeignKey, RoutineKind, Trigger};
 pub use session::{Executed, ResultSet, Session, SessionOptions};

@@ -4,6 +4,7 @@
 
 mod containers;
 mod drift;
+mod ledgers;
 mod scripts;
 mod settings;
 mod support;

@@ -80,11 +80,11 @@ async fn a_ledger_record_counts_once_for_a_step() {
         rows.iter().map(|row| row.direction).collect::<Vec<_>>(),
         [Direction::Up, Direction::Up, Direction::Down]
     );
-    assert_eq!((rows[0].job, rows[0].actor.as_str(), rows[0].name.as_str()), (held.job, ACTOR, "first"));
+    assert_eq!((rows[0].job, rows[0].actor.as_str(), rows[0].name.as_str()), (Some(held.job), ACTOR, "first"));
     let other = shop.database.ledger(shop.environment, "content", &cursor(None, 10)).await.unwrap();
     assert_eq!((other.items, other.next_cursor), (vec![], None));
     let up = shop.database.applied_up(&held, "main", "001").await.unwrap().unwrap();
-    assert_eq!(up.fingerprint_before, "second up");
+    assert_eq!(up.fingerprint_before.as_deref(), Some("second up"));
     assert_eq!(up.script_sha256, record(Direction::Up, "").script_sha256);
     assert_eq!(shop.database.applied_up(&held, "main", "002").await.unwrap(), None);
     shop.assert_gapless(held.job).await;

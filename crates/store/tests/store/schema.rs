@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use backout_store::{Database, Error, JobQuery, WorkerRow};
 use domain::ids::{JobId, WorkerId};
 use domain::job::JobState;
+use domain::ledger::LedgerSource;
 use domain::view::Measurements;
 use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
@@ -24,7 +25,7 @@ async fn opening_twice_changes_nothing() {
     let shop = Shop::open_at(&url).await;
     let again = Database::open(&settings(url)).await.unwrap();
     again.ping().await.unwrap();
-    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 8);
+    assert_eq!(shop.count("SELECT COUNT(*) FROM schema_versions").await, 9);
     assert_eq!(shop.count("SELECT COUNT(*) FROM applications").await, 1);
 }
 
@@ -159,6 +160,30 @@ async fn what_an_older_program_left_is_there_in_the_newer_schema_wherever_the_ch
         }
         older.is_whole(&Database::open(&settings(url)).await.unwrap(), &raw).await;
     }
+}
+
+#[tokio::test]
+async fn rows_of_the_ledger_from_before_people_could_correct_it_are_those_of_jobs() {
+    let url = fresh_url();
+    let raw = schema_of(&url, 8).await;
+    sqlx::raw_sql(
+        "INSERT INTO applications (id, name, description, created_at) VALUES (1, 'cms', '', UTC_TIMESTAMP(6)); \
+         INSERT INTO environments (id, application_id, name, spec, created_at, updated_at) \
+         SELECT id, id, 'production', '{}', created_at, created_at FROM applications; \
+         INSERT INTO jobs (id, environment_id, deployment_id, kind, state, plan, plan_digest, to_version, actor, reason, \
+         created_at) SELECT id, id, id, 'deploy', 'succeeded', '{}', '', 'v1.0.0', 'ada', 'why', created_at FROM environments; \
+         INSERT INTO ledger (environment_id, store, migration_id, version, name, direction, script_sha256, \
+         fingerprint_before, fingerprint_after, job_id, step, at) \
+         SELECT id, 'main', id, '001', 'users', 'up', 'sha', 'before', 'after', id, 0, created_at FROM environments",
+    )
+    .execute(&raw)
+    .await
+    .unwrap();
+    let database = Database::open(&settings(url)).await.unwrap();
+    let environment = database.environment("cms", "production").await.unwrap().id;
+    let row = database.ledger(environment, "main", &cursor(None, 10)).await.unwrap().items.remove(0);
+    assert_eq!((row.source, row.actor.as_str(), row.reason.as_str()), (LedgerSource::Job, "ada", "why"));
+    assert_eq!(database.schema_record(environment, "main").await.unwrap().left_as.as_deref(), Some("after"));
 }
 
 #[tokio::test]

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use client::{PageRequest, ReleaseFilter};
 use domain::finding::{Code, Finding, Severity};
 use domain::job::JobState;
-use domain::view::{CurrentView, DeployRequest, EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest};
+use domain::view::{
+    CurrentView, DeployRequest, DriftView, EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest,
+};
 use i18n::{finding, finding_hint, job_state};
 use serde::Serialize;
 
+use super::drift::drifts;
 use super::migrations::ledgers;
 use super::rollback::current_of;
 use crate::cli::context::{Context, Place};
@@ -172,6 +175,8 @@ async fn check_environment(
     for ledger in ledgers(context, place).await? {
         checks.push(compare(context, place, &release, &ledger));
     }
+    let drifts = drifts(context, place).await?;
+    checks.extend(drifts.iter().filter(|view| view.has_difference()).map(|view| drifted(context, place, view)));
     // A job replaces containers, and a page stands in their place.
     if environment.active_job.is_none() && environment.maintenance.is_none() {
         checks.extend(containers(context, place, environment, current).await?);
@@ -311,6 +316,21 @@ fn compare(context: &Context, place: &Place, release: &ReleaseDetail, ledger: &L
         return check(Verdict::Doubtful, "cli.doctor-ledger-beyond", &beyond, Some(context.command("migrations")));
     }
     check(Verdict::Good, "cli.doctor-ledger-good", "", None)
+}
+
+/// A data store that differs from our ledger.
+fn drifted(context: &Context, place: &Place, view: &DriftView) -> Check {
+    let differences = view.drift.iter().filter(|drift| drift.is_difference()).map(|drift| {
+        let detail = i18n::sentence(context.language, &drift.detail);
+        drift.version.as_ref().map_or_else(|| detail.clone(), |version| format!("{version}: {detail}"))
+    });
+    let differences = differences.collect::<Vec<_>>().join("; ");
+    let params = [("environment", place.env.as_str()), ("store", &view.store.name), ("differences", &differences)];
+    Check {
+        verdict: Verdict::Doubtful,
+        message: context.text("cli.doctor-drift", params),
+        hint: Some(context.command("drift")),
+    }
 }
 
 /// Whether one could go back now: this asks images, containers and servers too.

@@ -196,8 +196,8 @@ impl StatementJournal for Memory {
         Ok(ups.next().map(|record| AppliedUp {
             migration: record.migration,
             script_sha256: record.script_sha256.clone(),
-            fingerprint_before: record.fingerprint_before.clone(),
-            fingerprint_after: record.fingerprint_after.clone(),
+            fingerprint_before: Some(record.fingerprint_before.clone()),
+            fingerprint_after: Some(record.fingerprint_after.clone()),
         }))
     }
 

@@ -1,5 +1,6 @@
-use driver_mariadb::{Error, Ledger, LedgerForm};
+use driver_mariadb::{Error, Ledger, LedgerForm, ledgers};
 
+use crate::ledgers::only;
 use crate::{connect, database, run};
 
 #[tokio::test]
@@ -8,15 +9,16 @@ async fn versions_are_listed_in_the_order_in_which_they_were_applied() {
     let mut session = connect(&target).await;
     let ledger = Ledger::new(target.database());
     assert_eq!(ledger.form(&mut session).await.unwrap(), LedgerForm::Missing);
-    assert!(ledger.versions(&mut session).await.unwrap().versions.is_empty());
+    assert_eq!(ledgers(&mut session, target.database()).await.unwrap(), []);
     ledger.ensure(&mut session).await.unwrap();
     ledger.ensure(&mut session).await.unwrap();
     for version in ["20250110001", "20240101001"] {
         ledger.insert(&mut session, version).await.unwrap();
     }
-    let applied = ledger.versions(&mut session).await.unwrap();
-    assert_eq!(applied.versions, ["20250110001", "20240101001"]);
-    assert!(applied.in_applied_order);
+    let entries = only(&target).await.entries;
+    let versions: Vec<&str> = entries.iter().map(|entry| entry.version.as_str()).collect();
+    assert_eq!(versions, ["20250110001", "20240101001"]);
+    assert!(entries.iter().all(|entry| entry.applied_at.is_some()));
     let twice = ledger.insert(&mut session, "20240101001").await.unwrap_err();
     assert_eq!(twice.code(), Some(1062));
 }
@@ -76,9 +78,9 @@ async fn a_plain_list_of_versions_is_adopted() {
     .await;
     let ledger = Ledger::new(target.database());
     ledger.ensure(&mut session).await.unwrap();
-    let applied = ledger.versions(&mut session).await.unwrap();
-    assert_eq!(applied.versions, ["1", "2"]);
-    assert!(!applied.in_applied_order);
+    let entries = only(&target).await.entries;
+    assert_eq!(entries.iter().map(|entry| entry.version.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    assert!(entries.iter().all(|entry| entry.applied_at.is_none()));
     ledger.insert(&mut session, "3").await.unwrap();
     assert!(ledger.remove(&mut session, "2").await.unwrap());
 }

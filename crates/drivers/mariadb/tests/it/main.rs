@@ -6,6 +6,8 @@ mod dump;
 mod errors;
 mod fingerprint;
 mod ledger;
+mod ledger_tools;
+mod ledgers;
 mod lock;
 mod rows;
 mod schema;

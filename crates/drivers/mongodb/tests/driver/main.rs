@@ -3,6 +3,7 @@
 
 mod archives;
 mod keeping;
+mod ledgers;
 mod locking;
 mod structure;
 mod support;

@@ -1,4 +1,15 @@
-//! The list of applied migrations that the target keeps for its application.
+//! The list of applied migrations that the target keeps for its application, and the ledgers of other tools.
+
+mod alembic;
+mod atlas;
+mod flyway;
+mod golang_migrate;
+mod liquibase;
+mod read;
+mod sqlx;
+mod versions;
+
+pub use read::ledgers;
 
 use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
@@ -45,15 +56,6 @@ impl LedgerForm {
     }
 }
 
-/// The versions in a ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AppliedVersions {
-    /// The versions, in applied order where that is known and by version otherwise.
-    pub versions: Vec<String>,
-    /// Whether the order is the one in which they were applied.
-    pub in_applied_order: bool,
-}
-
 /// A ledger in a target's database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
@@ -94,27 +96,6 @@ impl Ledger {
                 .await?;
         }
         self.writable(session).await.map(drop)
-    }
-
-    /// The applied versions; none where there is no table.
-    ///
-    /// # Errors
-    /// [`Error::LedgerReadOnly`] for another tool's table.
-    pub async fn versions(&self, session: &mut Session) -> Result<AppliedVersions> {
-        let has_times = match self.form(session).await? {
-            LedgerForm::Missing => {
-                return Ok(AppliedVersions { versions: Vec::new(), in_applied_order: true });
-            }
-            LedgerForm::Versions { has_times } => has_times,
-            form => return Err(self.read_only(form)),
-        };
-        let order = if has_times { "applied_at, version" } else { "version" };
-        let sql = format!("SELECT version FROM {} ORDER BY {order}", self.table().quoted());
-        let rows = session.texts(&sentence!("reading the ledger"), &sql, &[]).await?;
-        Ok(AppliedVersions {
-            versions: rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect(),
-            in_applied_order: has_times,
-        })
     }
 
     /// Whether a version is in the ledger.

@@ -1,6 +1,9 @@
 //! The application's own ledger: a collection with one document `{version, name, applied_at}` for
 //! each migration applied.
 
+mod migrate_mongo;
+mod read;
+
 use mongodb::bson::{Bson, DateTime, doc};
 use sentence::sentence;
 
@@ -42,12 +45,6 @@ impl Target {
                 })
             })
             .collect()
-    }
-
-    /// The versions in the ledger, in the order of application.
-    pub async fn ledger_versions(&self, collection: &str) -> Result<Vec<String>> {
-        let entries = self.ledger_entries(collection).await?;
-        Ok(entries.into_iter().map(|entry| entry.version).collect())
     }
 
     /// Records a migration; says whether it was not there yet. Can be repeated.
