@@ -5,7 +5,7 @@ mod job;
 mod requests;
 mod resources;
 
-pub use data::{BackupView, DataStoreView, KeptView, LedgerRowView, LedgerView};
+pub use data::{BackupView, BackupsView, DataStoreView, KeptView, LedgerRowView, LedgerView, RecoveryPoint};
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
 pub use requests::{
     CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken, ResolveRequest,
