@@ -9,6 +9,7 @@ use domain::view::{CurrentView, DeployRequest, EnvironmentView, LedgerView, Rele
 use i18n::{finding, finding_hint, job_state};
 use serde::Serialize;
 
+use super::backups::recovery_point;
 use super::migrations::ledgers;
 use super::rollback::current_of;
 use crate::cli::context::{Context, Place};
@@ -172,6 +173,12 @@ async fn check_environment(
     for ledger in ledgers(context, place).await? {
         checks.push(compare(context, place, &release, &ledger));
     }
+    let backups = context.client.list_backups(&place.app, &place.env, None, &PageRequest::first(1)).await?;
+    checks.extend(backups.recovery_points.iter().map(|point| Check {
+        verdict: if point.backup.is_some() { Verdict::Good } else { Verdict::Doubtful },
+        message: recovery_point(context, &place.env, point),
+        hint: None,
+    }));
     // A job replaces containers, and a page stands in their place.
     if environment.active_job.is_none() && environment.maintenance.is_none() {
         checks.extend(containers(context, place, environment, current).await?);
