@@ -4,6 +4,7 @@
 //! `envelope::Answer` or `error::Failure`; nothing is decided here.
 
 mod applications;
+mod backups;
 mod data_stores;
 mod deployments;
 mod docs;

@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
-    Options, applications, data_stores, deployments, docs, environments, events, health, jobs, maintenance, metrics,
-    releases, rollbacks, tokens,
+    Options, applications, backups, data_stores, deployments, docs, environments, events, health, jobs, maintenance,
+    metrics, releases, rollbacks, tokens,
 };
 
 /// Where the versioned routes are.
@@ -55,6 +55,7 @@ pub(crate) fn versioned() -> [Group; 3] {
         .merge(rollbacks::routes())
         .merge(maintenance::routes())
         .merge(data_stores::routes())
+        .merge(backups::routes())
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(tokens::routes());

@@ -4,6 +4,7 @@
 //! may be sent twice without harm are repeated a few times when the connection is lost.
 
 mod applications;
+mod backups;
 mod call;
 mod data_stores;
 mod deployments;

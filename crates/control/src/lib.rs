@@ -2,6 +2,7 @@
 //! Nothing here knows HTTP.
 
 mod applications;
+mod backups;
 mod caller;
 mod change;
 mod data_stores;

@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use domain::environment::Engine;
 use domain::ids::{BackupId, EnvironmentId, JobId};
-use domain::view::BackupView;
+use domain::view::{BackupView, Page};
 use saga::{Held, JournalError};
 use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::append_event;
+use crate::page::Cursor;
 use crate::rows::{time, word};
 
 /// A backup that was written and read back.
@@ -62,28 +64,54 @@ impl Database {
         Ok(())
     }
 
-    /// The newest verified backup of a data store.
-    pub async fn newest_backup(&self, environment: EnvironmentId, store: &str) -> Result<Option<(BackupView, JobId)>> {
-        let row = sqlx::query(
-            "SELECT id, store, path, bytes, sha256, verified_at, job_id FROM backups \
-             WHERE environment_id = ? AND store = ? ORDER BY id DESC LIMIT 1",
+    /// The verified backups of an environment, or of one of its data stores, newest first.
+    pub async fn backups(
+        &self,
+        environment: EnvironmentId,
+        store: Option<&str>,
+        cursor: &Cursor,
+    ) -> Result<Page<BackupView>> {
+        let rows = sqlx::query(
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+             WHERE environment_id = ? AND (? IS NULL OR store = ?) \
+             AND id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) ORDER BY id DESC LIMIT ?",
         )
         .bind(environment.0)
         .bind(store)
-        .fetch_optional(self.pool())
+        .bind(store)
+        .bind(cursor.after_id()?)
+        .bind(cursor.fetch())
+        .fetch_all(self.pool())
         .await?;
-        row.map(|row| {
-            let view = BackupView {
-                id: BackupId(row.try_get("id")?),
-                store: row.try_get("store")?,
-                path: row.try_get("path")?,
-                bytes: row.try_get("bytes")?,
-                sha256: row.try_get("sha256")?,
-                verified_at: time(&row, "verified_at")?,
-            };
-            Ok((view, JobId(row.try_get("job_id")?)))
-        })
-        .transpose()
+        let items = rows.iter().map(view).collect::<Result<Vec<_>>>()?;
+        Ok(cursor.page(items, |item| item.id.to_string()))
+    }
+
+    /// A verified backup of an environment.
+    pub async fn backup(&self, environment: EnvironmentId, id: BackupId) -> Result<BackupView> {
+        let row = sqlx::query(
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+             WHERE environment_id = ? AND id = ?",
+        )
+        .bind(environment.0)
+        .bind(id.0)
+        .fetch_optional(self.pool())
+        .await?
+        .ok_or(Error::Missing("backup"))?;
+        view(&row)
+    }
+
+    /// The verified backup of each data store whose contents are newest.
+    pub async fn newest_backups(&self, environment: EnvironmentId) -> Result<Vec<BackupView>> {
+        // A job holds its environment, so the backup that was noted last is the one that was begun last.
+        let rows = sqlx::query(
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups WHERE id IN \
+             (SELECT MAX(id) FROM backups WHERE environment_id = ? GROUP BY store) ORDER BY store",
+        )
+        .bind(environment.0)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter().map(view).collect()
     }
 
     /// The newest verified backup of a data store that was begun since `since`, if no migration ran there meanwhile.
@@ -108,7 +136,7 @@ impl Database {
             Ok(NewBackup {
                 id: BackupId(row.try_get("id")?),
                 store: store.to_owned(),
-                engine: word(&row, "engine", |text| serde_json::from_value(text.into()).ok())?,
+                engine: engine(&row)?,
                 path: row.try_get("path")?,
                 bytes: row.try_get("bytes")?,
                 sha256: row.try_get("sha256")?,
@@ -117,4 +145,22 @@ impl Database {
         })
         .transpose()
     }
+}
+
+fn view(row: &MySqlRow) -> Result<BackupView> {
+    Ok(BackupView {
+        id: BackupId(row.try_get("id")?),
+        store: row.try_get("store")?,
+        engine: engine(row)?,
+        path: row.try_get("path")?,
+        bytes: row.try_get("bytes")?,
+        sha256: row.try_get("sha256")?,
+        job: JobId(row.try_get("job_id")?),
+        begun_at: time(row, "begun_at")?,
+        verified_at: time(row, "verified_at")?,
+    })
+}
+
+fn engine(row: &MySqlRow) -> Result<Engine> {
+    word(row, "engine", |text| serde_json::from_value(text.into()).ok())
 }

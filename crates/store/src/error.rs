@@ -161,6 +161,7 @@ impl Error {
 pub fn noun(what: &str) -> Sentence {
     match what {
         "application" => sentence!("application"),
+        "backup" => sentence!("backup"),
         "data store" => sentence!("data store"),
         "deployment" => sentence!("deployment"),
         "environment" => sentence!("environment"),

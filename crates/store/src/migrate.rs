@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, sql: include_str!("../../../migrations/0007_rows_in_place.sql") },
     Migration { version: 8, sql: include_str!("../../../migrations/0008_reservations.sql") },
     Migration { version: 9, sql: include_str!("../../../migrations/0009_ledgers.sql") },
+    Migration { version: 10, sql: include_str!("../../../migrations/0010_backups.sql") },
 ];
 
 /// Together with the database's name: locks belong to the whole server.

@@ -108,6 +108,7 @@ fn path_parameter(name: &str) -> &'static str {
     match name {
         "application" => "The application's name",
         "environment" => "The environment's name",
+        "backup" => "The backup's id",
         "store" => "The data store's name",
         "version" => "A semantic version; a `v` prefix is accepted",
         "job" => "The job's id",

@@ -18,19 +18,31 @@ pub(crate) fn optional_time(at: Option<DateTime<Utc>>) -> String {
     at.map_or_else(|| NOTHING.to_owned(), time)
 }
 
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
 /// A duration with two or three digits that matter.
 pub(crate) fn duration(language: Language, milliseconds: u64) -> String {
     let (key, first, second) = match milliseconds {
         0..1_000 => ("cli.duration-milliseconds", milliseconds.to_string(), String::new()),
-        1_000..60_000 => {
+        1_000..MINUTE => {
             ("cli.duration-seconds", format!("{}.{}", milliseconds / 1_000, milliseconds % 1_000 / 100), String::new())
         }
+        MINUTE..HOUR => {
+            let rest = milliseconds % MINUTE / 1_000;
+            ("cli.duration-minutes", (milliseconds / MINUTE).to_string(), format!("{rest:02}"))
+        }
+        HOUR..DAY => {
+            let rest = milliseconds % HOUR / MINUTE;
+            ("cli.duration-hours", (milliseconds / HOUR).to_string(), format!("{rest:02}"))
+        }
         _ => {
-            let seconds = milliseconds / 1_000;
-            ("cli.duration-minutes", (seconds / 60).to_string(), format!("{:02}", seconds % 60))
+            let rest = milliseconds % DAY / HOUR;
+            ("cli.duration-days", (milliseconds / DAY).to_string(), rest.to_string())
         }
     };
-    text(language, key, [("n", first.as_str()), ("seconds", second.as_str())])
+    text(language, key, [("n", first.as_str()), ("rest", second.as_str())])
 }
 
 /// The time between two moments.
@@ -75,6 +87,8 @@ mod tests {
     fn durations_grow_their_units() {
         let told = [0, 999, 1_000, 12_345, 59_999, 60_000, 125_000].map(|ms| duration(Language::En, ms));
         assert_eq!(told, ["0 ms", "999 ms", "1.0 s", "12.3 s", "59.9 s", "1 min 00 s", "2 min 05 s"]);
+        let told = [HOUR - 1, HOUR, DAY - 1, DAY, 3 * DAY + 4 * HOUR].map(|ms| duration(Language::En, ms));
+        assert_eq!(told, ["59 min 59 s", "1 h 00 min", "23 h 59 min", "1 d 0 h", "3 d 4 h"]);
         assert_eq!(duration(Language::ZhCn, 125_000), "2 分 05 秒");
     }
 }

@@ -126,6 +126,32 @@ pub struct KeptView {
     pub kept_at: DateTime<Utc>,
 }
 
+/// Backups of an environment, a page of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackupsView {
+    /// The backups, newest first.
+    pub items: Vec<BackupView>,
+    /// Pass it as `cursor` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+    /// How far back each data store would fall, on every page.
+    pub recovery_points: Vec<RecoveryPoint>,
+}
+
+/// What a data store could be taken back to if it were lost now: its newest verified backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecoveryPoint {
+    /// The data store.
+    pub store: String,
+    /// Kind of the data store.
+    pub engine: Engine,
+    /// Its newest verified backup; absent where there is none.
+    pub backup: Option<BackupId>,
+    /// The moment that the backup's contents are of.
+    pub begun_at: Option<DateTime<Utc>>,
+    /// How long ago that was, seconds: what was written since would be lost.
+    pub age_seconds: Option<u64>,
+}
+
 /// A backup of a data store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BackupView {
@@ -133,12 +159,18 @@ pub struct BackupView {
     pub id: BackupId,
     /// The data store.
     pub store: String,
+    /// Kind of the data store.
+    pub engine: Engine,
     /// Where it is.
     pub path: String,
     /// Its size, bytes.
     pub bytes: u64,
     /// Hash of the file.
     pub sha256: String,
+    /// The job that made it, or that read an earlier one again in place of making one.
+    pub job: JobId,
+    /// The moment that its contents are of: what was written later need not be in it.
+    pub begun_at: DateTime<Utc>,
     /// When it was read back and found whole.
     pub verified_at: DateTime<Utc>,
 }

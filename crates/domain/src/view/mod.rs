@@ -5,7 +5,10 @@ mod job;
 mod requests;
 mod resources;
 
-pub use data::{BackupView, CorrectionView, DataStoreView, DriftView, KeptView, LedgerRowView, LedgerView};
+pub use data::{
+    BackupView, BackupsView, CorrectionView, DataStoreView, DriftView, KeptView, LedgerRowView, LedgerView,
+    RecoveryPoint,
+};
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
 pub use requests::{
     BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken,

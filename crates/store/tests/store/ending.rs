@@ -138,10 +138,9 @@ async fn a_rollback_measures_itself() {
                  (SELECT started_at FROM job_steps WHERE name = 'migrate_down')) DIV 1000";
     assert_eq!(shop.count(since).await.unsigned_abs(), measured.backup_age_ms.unwrap());
 
-    let (view, by) = shop.database.newest_backup(shop.environment, "main").await.unwrap().unwrap();
-    assert_eq!((view.id, view.path.as_str(), view.bytes, by), (backup.id, "/backups/1", 1 << 40, job));
-    assert_eq!(view.sha256, backup.sha256);
-    assert_eq!(shop.database.newest_backup(shop.environment, "content").await.unwrap(), None);
+    let view = shop.database.backup(shop.environment, backup.id).await.unwrap();
+    assert_eq!((view.store.as_str(), view.engine, view.path.as_str()), ("main", Engine::MariaDb, "/backups/1"));
+    assert_eq!((view.bytes, view.sha256, view.job), (1 << 40, backup.sha256, job));
 
     let release = shop.release("v1.0.0").await.id;
     let images = shop.database.known_images(shop.environment, release).await.unwrap();

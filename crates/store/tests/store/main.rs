@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test itself does")]
 
 mod audit;
+mod backups;
 mod corrections;
 mod data;
 mod ending;

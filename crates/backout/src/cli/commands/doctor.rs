@@ -11,6 +11,7 @@ use domain::view::{
 use i18n::{finding, finding_hint, job_state};
 use serde::Serialize;
 
+use super::backups::recovery_point;
 use super::drift::drifts;
 use super::migrations::ledgers;
 use super::rollback::current_of;
@@ -177,6 +178,12 @@ async fn check_environment(
     }
     let drifts = drifts(context, place).await?;
     checks.extend(drifts.iter().filter(|view| view.has_difference()).map(|view| drifted(context, place, view)));
+    let backups = context.client.list_backups(&place.app, &place.env, None, &PageRequest::first(1)).await?;
+    checks.extend(backups.recovery_points.iter().map(|point| Check {
+        verdict: if point.backup.is_some() { Verdict::Good } else { Verdict::Doubtful },
+        message: recovery_point(context, &place.env, point),
+        hint: None,
+    }));
     // A job replaces containers, and a page stands in their place.
     if environment.active_job.is_none() && environment.maintenance.is_none() {
         checks.extend(containers(context, place, environment, current).await?);

@@ -1,0 +1,53 @@
+//! Backups of data stores.
+
+use axum::Extension;
+use axum::extract::State;
+use control::{Caller, Control};
+use domain::ids::BackupId;
+use domain::view::{BackupView, BackupsView};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::envelope::{Answer, Answered, Success};
+use crate::extract::{PageQuery, Path, Query};
+use crate::routes::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_backups)).routes(routes!(show_backup))
+}
+
+/// Which backups.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct BackupQuery {
+    /// Only of this data store.
+    store: Option<String>,
+}
+
+/// List verified backups, newest first, and how far back each data store would fall if it were lost now.
+#[utoipa::path(get, path = "/applications/{application}/environments/{environment}/backups", tag = "backups",
+    params(BackupQuery, PageQuery),
+    responses((status = 200, description = "A page of backups", body = Success<BackupsView>)))]
+async fn list_backups(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Path((application, environment)): Path<(String, String)>,
+    Query(query): Query<BackupQuery>,
+    Query(page): Query<PageQuery>,
+) -> Answered {
+    let store = query.store.as_deref();
+    Ok(Answer::ok(control.list_backups(&caller, &application, &environment, store, page.into()).await?))
+}
+
+/// Show a backup.
+#[utoipa::path(get, path = "/applications/{application}/environments/{environment}/backups/{backup}", tag = "backups",
+    responses((status = 200, description = "The backup", body = Success<BackupView>)))]
+async fn show_backup(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Path((application, environment, backup)): Path<(String, String, BackupId)>,
+) -> Answered {
+    Ok(Answer::ok(control.get_backup(&caller, &application, &environment, backup).await?))
+}

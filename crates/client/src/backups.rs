@@ -1,0 +1,34 @@
+//! Backups of data stores.
+
+use domain::ids::BackupId;
+use domain::view::{BackupView, BackupsView};
+use serde::Serialize;
+
+use crate::call::Call;
+use crate::{Client, PageRequest, Result};
+
+#[derive(Serialize)]
+struct Query<'a> {
+    store: Option<&'a str>,
+    #[serde(flatten)]
+    page: &'a PageRequest,
+}
+
+impl Client {
+    /// Verified backups of an environment, or of one of its data stores, newest first.
+    pub async fn list_backups(
+        &self,
+        application: &str,
+        environment: &str,
+        store: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<BackupsView> {
+        self.fetch_with(self.environment(application, environment, &["backups"]), &Query { store, page }).await
+    }
+
+    /// A verified backup.
+    pub async fn get_backup(&self, application: &str, environment: &str, id: BackupId) -> Result<BackupView> {
+        let id = id.to_string();
+        self.fetch(Call::get(self.environment(application, environment, &["backups", &id]))).await
+    }
+}
