@@ -130,7 +130,10 @@ impl Run {
                 Keeper::Table { table, keep_database, keep_table } => {
                     self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
                 }
-                Keeper::Fields { .. } | Keeper::Collection { .. } => {
+                Keeper::Fields { .. }
+                | Keeper::Collection { .. }
+                | Keeper::Documents { .. }
+                | Keeper::Indexes { .. } => {
                     return Err(Stays::Conflict(sentence!("it belongs to another kind of data store")));
                 }
             }

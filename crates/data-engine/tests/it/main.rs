@@ -7,5 +7,7 @@ mod mariadb;
 mod mariadb_kill;
 mod mariadb_undo;
 mod mongodb;
+mod mongodb_corpus;
 mod mongodb_pages;
+mod mongodb_writer;
 mod support;
