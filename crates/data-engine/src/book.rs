@@ -229,6 +229,14 @@ impl Book {
         PreservationId(id)
     }
 
+    /// The id under which something is put aside again whose coming back is undone: at the same place in their order.
+    pub(crate) fn kept_again(&self, id: PreservationId) -> PreservationId {
+        let mut bytes = *id.0.as_bytes();
+        let digest = Sha256::digest(format!("{}{id}", self.marker_prefix()));
+        bytes[9..].copy_from_slice(&digest[..7]);
+        PreservationId(Builder::from_bytes(bytes).into_uuid())
+    }
+
     fn entries(&self) -> std::sync::MutexGuard<'_, HashMap<Place, (String, Progress)>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -88,7 +88,7 @@ impl DataEngine {
     ) -> Result<Migrated, StepError> {
         match &self.target {
             DataTarget::MariaDb(target) => mariadb::migrate(self, target, cx, direction, migrations).await,
-            DataTarget::MongoDb(target) => mongodb::migrate(self, target, cx, direction, migrations).await,
+            DataTarget::MongoDb(target) => Box::pin(mongodb::migrate(self, target, cx, direction, migrations)).await,
         }
     }
 
@@ -125,7 +125,7 @@ impl DataEngine {
     pub async fn undo(&self, cx: &StepContext, direction: Direction, migrations: &[Scripts]) -> Result<(), StepError> {
         match &self.target {
             DataTarget::MariaDb(target) => mariadb::undo(self, target, cx, direction, migrations).await,
-            DataTarget::MongoDb(target) => mongodb::undo(self, target, cx, direction, migrations).await,
+            DataTarget::MongoDb(target) => Box::pin(mongodb::undo(self, target, cx, direction, migrations)).await,
         }
     }
 

@@ -29,15 +29,17 @@ pub(crate) enum Comes {
 /// Decides about `kept`, oldest first. The newest copy of each thing comes back, and no older one over it. `early`
 /// are copies that were made before older data had come back: they hold what a script wrote, and give way to it.
 ///
-/// Fields come back only where they are missing, and rows only where they are as the script left them, so older copies
-/// fill what newer ones do not have.
+/// Fields and indexes come back only where they are missing, so older copies fill what newer ones do not have; rows and
+/// documents only where they still are what the script made of them.
 pub(crate) fn choose(kept: &[Preservation], early: &HashSet<PreservationId>) -> Vec<Choice> {
     let (late, first): (Vec<_>, Vec<_>) = kept.iter().rev().partition(|one| early.contains(&one.id));
     let mut seen = HashSet::new();
     let mut choices = Vec::with_capacity(kept.len());
     for one in first.into_iter().chain(late) {
         let comes = match &one.keeper {
-            Keeper::Fields { .. } | Keeper::Rows { .. } => Comes::Whole,
+            Keeper::Fields { .. } | Keeper::Rows { .. } | Keeper::Documents { .. } | Keeper::Indexes { .. } => {
+                Comes::Whole
+            }
             Keeper::Table { table: whole, .. } | Keeper::Collection { collection: whole, .. } => {
                 if seen.insert((whole.as_str(), None)) { Comes::Whole } else { Comes::Nothing }
             }
@@ -88,7 +90,10 @@ pub(crate) fn place(keeper: &Keeper) -> String {
         | Keeper::Rows { keep_database, keep_table, .. } => {
             format!("{keep_database}.{keep_table}")
         }
-        Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } => keep_collection.clone(),
+        Keeper::Fields { keep_collection, .. }
+        | Keeper::Collection { keep_collection, .. }
+        | Keeper::Documents { keep_collection, .. } => keep_collection.clone(),
+        Keeper::Indexes { collection, .. } => collection.clone(),
     }
 }
 

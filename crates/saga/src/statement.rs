@@ -142,6 +142,20 @@ pub enum Keeper {
         /// Name that it has now.
         keep_collection: String,
     },
+    /// Documents, whole, as they were before a statement changed or removed them and as it left them.
+    Documents {
+        /// Collection that they are in.
+        collection: String,
+        /// Collection of ours.
+        keep_collection: String,
+    },
+    /// Indexes: what makes them anew.
+    Indexes {
+        /// Collection that they were on.
+        collection: String,
+        /// Their specifications in canonical extended JSON.
+        specifications: Vec<serde_json::Value>,
+    },
 }
 
 /// Where statements, ledgers and kept data are written down; guarded by the fence like [`crate::Journal`].

@@ -196,6 +196,9 @@ fn place(keeper: &Keeper) -> String {
         | Keeper::Rows { keep_database, keep_table, .. } => {
             format!("{keep_database}.{keep_table}")
         }
-        Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } => keep_collection.clone(),
+        Keeper::Fields { keep_collection, .. }
+        | Keeper::Collection { keep_collection, .. }
+        | Keeper::Documents { keep_collection, .. } => keep_collection.clone(),
+        Keeper::Indexes { collection, .. } => collection.clone(),
     }
 }

@@ -1,9 +1,9 @@
 //! MongoDB scripts: what each operation would destroy.
 
 use domain::plan::ScriptFacts;
-use mongo_script::{Compiled, Effect, Operation, Settings, compile};
+use mongo_script::{Compiled, Effect, IndexReference, Operation, Settings, compile};
 use sentence::{Sentence, sentence};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{is_ledger, lost, refusal};
 
@@ -16,14 +16,19 @@ pub(crate) enum Treatment {
     KeepFields { collection: String, filter: Value, fields: Vec<String> },
     /// The collection is renamed in place of the drop.
     KeepCollection { collection: String },
+    /// The documents are copied whole first, with what becomes of them.
+    KeepDocuments { collection: String },
+    /// What makes the indexes anew is written down first.
+    KeepIndexes { collection: String, indexes: Vec<IndexReference> },
+    /// The collection that another one replaces is renamed first.
+    KeepReplaced { from: String, to: String },
+    /// The collection that is written anew is renamed first.
+    KeepOutput { collection: String },
     /// Not understood; a person has been warned.
     Unknown,
     /// Not run.
     Refuse { reason: Sentence, destroys: Sentence },
 }
-
-/// Update operators that add to what is there, or that can be taken back by their opposite.
-const ADDING: [&str; 6] = ["$inc", "$push", "$addToSet", "$setOnInsert", "$rename", "$currentDate"];
 
 pub(super) fn examine(script: &str) -> ScriptFacts {
     let mut facts = ScriptFacts::default();
@@ -48,15 +53,34 @@ fn note(operation: &Operation, facts: &mut ScriptFacts) {
             facts.preserves.extend(objects.clone());
             facts.destroys.extend(objects);
         }
-        Treatment::KeepCollection { collection } => {
-            facts.preserves.push(format!("collection {collection}"));
-            facts.destroys.push(format!("collection {collection}"));
+        Treatment::KeepCollection { collection } | Treatment::KeepOutput { collection } => {
+            both(facts, format!("collection {collection}"));
         }
+        Treatment::KeepDocuments { collection } => both(facts, format!("documents of {collection}")),
+        Treatment::KeepIndexes { collection, indexes } => {
+            for index in indexes {
+                let name = match index {
+                    IndexReference::Name(name) => name,
+                    IndexReference::Key(key) => key.to_string(),
+                    IndexReference::All => "*".to_owned(),
+                };
+                both(facts, format!("index {collection}.{name}"));
+            }
+        }
+        Treatment::KeepReplaced { to, .. } => both(facts, format!("collection {to}")),
         Treatment::Unknown => facts.unknown.push(format!("{}:{}", operation.line, operation.column)),
         Treatment::Refuse { reason, destroys } => {
             facts.destroys.push(destroys.to_string());
             facts.refusals.push(refusal(operation.line, operation.column, &reason));
         }
+    }
+}
+
+/// Notes what is destroyed and put aside, once.
+fn both(facts: &mut ScriptFacts, object: String) {
+    if !facts.destroys.contains(&object) {
+        facts.preserves.push(object.clone());
+        facts.destroys.push(object);
     }
 }
 
@@ -70,33 +94,38 @@ pub(crate) fn treatment(operation: &Operation) -> Treatment {
         | Effect::Insert { .. }
         | Effect::CreateCollection { .. }
         | Effect::CreateIndex { .. }
-        | Effect::DropIndex { .. }
         | Effect::ModifyCollection { .. }
-        | Effect::RenameFields { .. }
         | Effect::RenameCollection { drop_target: false, .. } => Treatment::Plain,
-        Effect::UnsetFields { collection, filter, fields, many: true } => {
+        Effect::DropIndex { collection, indexes } => Treatment::KeepIndexes { collection, indexes },
+        Effect::UnsetFields { collection, filter, fields, many: true } if are_paths(&fields) => {
             Treatment::KeepFields { collection, filter, fields }
         }
-        Effect::UnsetFields { collection, fields, many: false, .. } => refuse(sentence!(
-            "fields {fields} of one document of {collection}; updateMany keeps them",
-            fields = fields.join(", "),
-            collection
-        )),
         Effect::DropCollection { collection } if !is_ledger(&collection) => Treatment::KeepCollection { collection },
         Effect::DropCollection { collection } => refuse(sentence!("ledger {ledger}", ledger = collection)),
-        Effect::Update { collection, filter, update, .. } => match overwritten(&filter, &update) {
-            None => Treatment::Plain,
-            Some(what) => refuse(sentence!("{what} of documents of {collection}", what, collection)),
+        Effect::Update { filter, update, many: true, upsert: false, .. } if only_adds(&filter, &update) => {
+            Treatment::Plain
+        }
+        Effect::UnsetFields { collection, .. }
+        | Effect::RenameFields { collection, .. }
+        | Effect::Update { collection, .. }
+        | Effect::Delete { collection, .. } => Treatment::KeepDocuments { collection },
+        Effect::RenameCollection { from, to, drop_target: true } => match (from.split_once('.'), to.split_once('.')) {
+            (Some((database, from)), Some((same, to))) if database == same => {
+                Treatment::KeepReplaced { from: from.to_owned(), to: to.to_owned() }
+            }
+            _ => refuse(sentence!("collection {collection}", collection = to)),
         },
-        Effect::Delete { collection, .. } => refuse(sentence!("documents of {collection}", collection)),
-        Effect::RenameCollection { to, drop_target: true, .. } => {
-            refuse(sentence!("collection {collection}", collection = to))
-        }
-        Effect::WriteInto { collection, replaces: true } => {
-            refuse(sentence!("collection {collection} ({operator})", collection, operator = "$out"))
-        }
-        Effect::WriteInto { .. } | Effect::Other { .. } => Treatment::Unknown,
-        Effect::DropDatabase => refuse(sentence!("the database")),
+        Effect::WriteInto { collection, replaces: true } => Treatment::KeepOutput { collection },
+        Effect::WriteInto { .. } if keeps_existing(operation) => Treatment::Plain,
+        Effect::WriteInto { collection, .. } => refuse(sentence!(
+            "what $merge overwrites in {collection}; updateMany and replaceOne keep it, and so does whenMatched: \
+             \"keepExisting\"",
+            collection
+        )),
+        Effect::Other { .. } => Treatment::Unknown,
+        Effect::DropDatabase => refuse(sentence!(
+            "the database, with its ledger and the data that is put aside in it; drop its collections one by one"
+        )),
     }
 }
 
@@ -104,23 +133,26 @@ fn refuse(what: Sentence) -> Treatment {
     Treatment::Refuse { reason: lost(&what), destroys: what }
 }
 
-/// What an update would overwrite: `$set` of a field loses nothing where the filter asks for documents that
-/// do not have it.
-fn overwritten(filter: &Value, update: &Value) -> Option<Sentence> {
-    let Some(operators) = update.as_object().filter(|fields| fields.keys().all(|key| key.starts_with('$'))) else {
-        return Some(sentence!("what is there"));
-    };
-    operators.iter().find_map(|(operator, fields)| match operator.as_str() {
-        "$set" => set_fields(fields).find(|field| !is_absent(filter, field)).map(Sentence::verbatim),
-        operator if ADDING.contains(&operator) => None,
-        operator => Some(sentence!("what {operator} changes", operator)),
-    })
-}
-
-fn set_fields(fields: &Value) -> impl Iterator<Item = &String> {
-    fields.as_object().map(Map::keys).into_iter().flatten()
+/// Whether an update writes nothing but fields that the documents it asks for do not have.
+fn only_adds(filter: &Value, update: &Value) -> bool {
+    let operators = update.as_object().filter(|operators| operators.len() == 1);
+    let fields = operators.and_then(|operators| operators.get("$set")).and_then(Value::as_object);
+    fields.is_some_and(|fields| fields.keys().all(|field| is_absent(filter, field)))
 }
 
 fn is_absent(filter: &Value, field: &str) -> bool {
     filter.get(field).and_then(|condition| condition.get("$exists")).is_some_and(|exists| exists == false)
+}
+
+/// Whether fields can be kept by their paths; elements of arrays cannot.
+fn are_paths(fields: &[String]) -> bool {
+    let is_name =
+        |name: &str| !name.is_empty() && !name.contains('$') && !name.bytes().all(|byte| byte.is_ascii_digit());
+    fields.iter().all(|field| field.split('.').all(is_name) && field.split('.').next() != Some("_id"))
+}
+
+/// Whether a `$merge` leaves documents alone that are there.
+fn keeps_existing(operation: &Operation) -> bool {
+    let stage = operation.command["pipeline"].as_array().and_then(|stages| stages.last());
+    stage.is_some_and(|stage| stage["$merge"]["whenMatched"] == "keepExisting")
 }

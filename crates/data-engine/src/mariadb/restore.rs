@@ -150,7 +150,11 @@ impl Run {
                 Keeper::Table { table, keep_database, keep_table } => {
                     self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
                 }
-                Keeper::Rows { .. } | Keeper::Fields { .. } | Keeper::Collection { .. } => {
+                Keeper::Rows { .. }
+                | Keeper::Fields { .. }
+                | Keeper::Collection { .. }
+                | Keeper::Documents { .. }
+                | Keeper::Indexes { .. } => {
                     return Err(Stays::Conflict(sentence!("it belongs to another kind of data store")));
                 }
             }

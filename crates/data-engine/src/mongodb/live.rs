@@ -13,6 +13,7 @@ use super::locked::Run;
 use super::operation::unclear;
 use super::run::{Plan, assert_runnable, hash, place};
 use crate::book::Progress;
+use crate::examine::mongo::{Treatment, treatment};
 use crate::script::Script;
 
 /// Carries out the operations of a live script, each journalled.
@@ -111,7 +112,11 @@ impl Journalled {
             unclear(&name, operation, &sentence!("the script takes another course than before it was interrupted"))
         })?;
         match progress {
-            Progress::Done if operation.effect().is_repeatable() => {
+            // What is kept of documents tells the answer, and none is written twice.
+            Progress::Done
+                if operation.effect().is_repeatable()
+                    || matches!(treatment(operation), Treatment::KeepDocuments { .. }) =>
+            {
                 self.run.perform(&name, self.undo, &key, operation).await
             }
             Progress::Done => {

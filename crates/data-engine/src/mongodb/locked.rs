@@ -226,7 +226,7 @@ pub(super) async fn keeping_operations(
 }
 
 /// All markers that match, page by page.
-async fn markers(target: &Target, filter: &Value) -> Result<Vec<Value>, StepError> {
+pub(super) async fn markers(target: &Target, filter: &Value) -> Result<Vec<Value>, StepError> {
     let mut found: Vec<Value> = Vec::new();
     loop {
         let last = found.last().map_or(json!(""), |marker| marker["_id"].clone());

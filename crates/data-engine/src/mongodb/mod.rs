@@ -1,11 +1,15 @@
 //! Migrations on MongoDB.
 
+mod documents;
+mod indexes;
 mod live;
 mod locked;
 mod operation;
 mod paged;
 mod preserve;
 mod probe;
+mod replace;
+mod restore;
 mod run;
 mod undo;
 

@@ -59,6 +59,12 @@ impl Run {
             Treatment::KeepCollection { collection } => {
                 self.drop_collection(&at, undo, key, &collection, operation).await
             }
+            Treatment::KeepDocuments { collection } => self.change_documents(&at, key, &collection, operation).await,
+            Treatment::KeepIndexes { collection, indexes } => {
+                self.drop_indexes(&at, key, &collection, &indexes, operation).await
+            }
+            Treatment::KeepReplaced { from, to } => self.replace(&at, key, (&from, &to), operation).await,
+            Treatment::KeepOutput { collection } => self.output(&at, key, &collection, operation).await,
             Treatment::Plain | Treatment::Unknown => self.run_plain(&at, key, operation).await,
         }
     }

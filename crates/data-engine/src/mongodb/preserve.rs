@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use domain::ids::PreservationId;
-use driver_mongodb::Overwrite;
 use mongo_script::Operation;
 use saga::{Keeper, Preservation, StatementKey, StepError};
 use sentence::{Sentence, sentence};
@@ -14,14 +13,14 @@ use super::operation::nothing;
 use super::run::Plan;
 use crate::book::early_marker;
 use crate::error::Error;
-use crate::kept::{Choice, Comes, choose, place, stays, unreadable_note};
+use crate::kept::{Choice, Comes, choose, stays, unreadable_note};
 
 /// How often documents are gone through that the application goes on changing.
-const PASSES: u32 = 20;
+pub(super) const PASSES: u32 = 20;
 /// Names of collections are limited with their database's; this leaves room for both.
 const MAX_NAME: usize = 110;
 /// What stands for the checksum of a collection that is renamed and not copied.
-const MOVED: &str = "moved";
+pub(super) const MOVED: &str = "moved";
 
 impl Run {
     /// Copies fields, compares, and removes them where they still equal their copy. Can be repeated.
@@ -161,56 +160,6 @@ impl Run {
         Ok(choices.into_iter().filter_map(found).collect())
     }
 
-    /// Brings one thing back into a collection that is in use. Can be repeated.
-    pub(super) async fn restore(&self, kept: &Preservation) -> Result<(), StepError> {
-        let marker = self.restored_marker(kept.id);
-        let paged = self.paged(&marker);
-        if let Keeper::Fields { keep_collection, .. } | Keeper::Collection { keep_collection, .. } = &kept.keeper
-            && !self.exists(keep_collection).await?
-        {
-            if matches!(kept.keeper, Keeper::Fields { .. }) && kept.rows == 0 {
-                // No document had any of the fields, and a copy is made with its first document.
-                return self.book.restored(kept.id).await;
-            }
-            return self.report(kept, &sentence!("the copy {copy} is missing", copy = keep_collection)).await;
-        }
-        let (rows, conflicts) = match &kept.keeper {
-            Keeper::Fields { collection, fields, keep_collection } => {
-                if !self.exists(collection).await? {
-                    return self.report(kept, &sentence!("there is no such collection")).await;
-                }
-                let restored = paged.target.restore_fields(keep_collection, collection, fields).await;
-                let restored = restored.map_err(|error| paged.failed(error))?;
-                (self.target.count(keep_collection, &json!({})).await, restored.conflicts)
-            }
-            Keeper::Collection { collection, keep_collection } => {
-                if !self.exists(collection).await? {
-                    return self.report(kept, &sentence!("there is no such collection")).await;
-                }
-                // What the script itself puts into the new collection gives way to what was there.
-                let restored = paged.target.restore_documents(keep_collection, collection, Overwrite::Always).await;
-                restored.map_err(|error| paged.failed(error))?;
-                (self.target.count(keep_collection, &json!({})).await, 0)
-            }
-            Keeper::Columns { .. } | Keeper::Table { .. } | Keeper::Rows { .. } => {
-                return self.report(kept, &sentence!("it belongs to another kind of data store")).await;
-            }
-        };
-        let rows = rows.map_err(Error::from)?;
-        if conflicts > 0 {
-            // The values that came back came back; the copy stays for the others.
-            self.mark(&format!("{marker}/part"), rows.saturating_sub(conflicts), None, true).await?;
-            let why = sentence!(
-                "{conflicts} values were written anew meanwhile and stand; the copy is {copy}",
-                conflicts,
-                copy = place(&kept.keeper)
-            );
-            return self.report(kept, &why).await;
-        }
-        self.mark(&marker, rows, None, true).await?;
-        self.book.restored(kept.id).await
-    }
-
     /// Notes in the journal what came back before an interruption kept it from being noted.
     pub(super) async fn settle_restored(&self, version: &str) -> Result<(), StepError> {
         for one in self.book.kept(version).await? {
@@ -251,7 +200,7 @@ impl Run {
         Ok(waits)
     }
 
-    fn keep_name(&self, key: &StatementKey, collection: &str) -> String {
+    pub(super) fn keep_name(&self, key: &StatementKey, collection: &str) -> String {
         let version: String = key.migration.chars().take(24).collect();
         let name = format!("backout_keep_{collection}");
         let name: String = name.chars().take(MAX_NAME - version.len() - 16).collect();

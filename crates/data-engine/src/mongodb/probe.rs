@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::locked::{Run, long};
 use crate::error::Error;
+use crate::examine::mongo::{Treatment, treatment};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,14 @@ pub(super) enum Found {
 
 impl Run {
     pub(super) async fn look(&self, operation: &Operation) -> Result<Found, StepError> {
+        let carries_on = matches!(
+            treatment(operation),
+            Treatment::KeepDocuments { .. } | Treatment::KeepReplaced { .. } | Treatment::KeepOutput { .. }
+        );
+        if carries_on {
+            // What is kept tells how far it is.
+            return Ok(Found::Repeatable);
+        }
         let effect = operation.effect();
         match &effect {
             Effect::CreateCollection { collection } => {
@@ -55,6 +64,8 @@ impl Run {
                 })
             }
             Effect::Insert { collection, .. } => self.look_for_documents(collection, operation).await,
+            // A `$merge` that leaves alone what is there.
+            Effect::WriteInto { .. } => Ok(Found::Repeatable),
             effect if effect.is_repeatable() => Ok(Found::Repeatable),
             _ => Ok(Found::Neither(sentence!(
                 "{method} cannot be repeated, and nothing tells whether it has run",

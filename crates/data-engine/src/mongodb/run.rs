@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use domain::ledger::{Direction, OurLedger};
 use driver_mongodb::{Fingerprint, Target};
 use mongo_script::{Compiled, Operation, Settings, compile};
-use saga::{Keeper, Preservation, StatementKey, StepContext, StepError};
+use saga::{Keeper, StatementKey, StepContext, StepError};
 use serde_json::json;
 
 use super::LEDGER;
+use super::documents::direction_marker;
 use super::locked::{Run, keeping_operations};
 use crate::book::{Book, Progress};
 use crate::engine::{DataEngine, Scripts};
@@ -168,8 +169,16 @@ impl Run {
             self.report(one, &older(one)).await?;
         }
         // Fields come back before the script fills those that are missing, collections after it has made them.
-        for (one, _) in earlier.iter().filter(|(one, _)| matches!(one.keeper, Keeper::Fields { .. })) {
-            self.restore(one).await?;
+        // Documents that come back later still lack theirs.
+        let (fields, others): (Vec<_>, Vec<_>) =
+            earlier.iter().partition(|(one, _)| matches!(one.keeper, Keeper::Fields { .. }));
+        let come_documents = others.iter().any(|(one, _)| !matches!(one.keeper, Keeper::Indexes { .. }));
+        for (one, _) in &fields {
+            if come_documents {
+                self.restore_present(one).await?;
+            } else {
+                self.restore(one, None).await?;
+            }
         }
         if plan.is_live {
             self.run_live(plan).await?;
@@ -181,11 +190,16 @@ impl Run {
             let key = plan.key(operation);
             self.operation(&plan.script.name(), plan.script.undo, &key, operation).await?;
         }
-        let comes_whole = |(one, comes): &&(Preservation, Comes)| {
-            *comes == Comes::Whole && matches!(one.keeper, Keeper::Collection { .. })
-        };
-        for (one, _) in earlier.iter().filter(comes_whole) {
-            self.restore(one).await?;
+        let mut late = Vec::new();
+        for (one, _) in others.iter().filter(|(_, comes)| *comes == Comes::Whole) {
+            let of_this_way = self.note(&direction_marker(one)).await?;
+            if of_this_way.as_deref() != Some(plan.script.direction.as_str()) {
+                late.push(one);
+            }
+        }
+        self.restore_behind(&late, plan).await?;
+        for (one, _) in fields.iter().filter(|_| come_documents) {
+            self.restore(one, None).await?;
         }
         self.finish(&plan.script, &end, &before, true).await.map(Some)
     }

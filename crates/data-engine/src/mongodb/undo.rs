@@ -4,13 +4,17 @@ use domain::ledger::Direction;
 use mongo_script::{Effect, Operation};
 use saga::{Keeper, Preservation, StepError};
 use sentence::sentence;
+use serde_json::json;
 
 use super::locked::Run;
 use super::operation::unclear;
 use super::probe::Found;
+use super::replace::replaced_marker;
 use super::run::Plan;
 use crate::book::Progress;
 use crate::engine::Scripts;
+use crate::examine::is_ledger;
+use crate::examine::mongo::{Treatment, treatment};
 use crate::script::{Script, opposite};
 
 impl Run {
@@ -39,19 +43,27 @@ impl Run {
         let before = self.schema_before(&back.script).await?;
         let whole = self.book.progress(&forth.end())? != Progress::Untouched;
         let kept = self.own_kept(&forth).await?;
+        self.undo_restored(back.script.version()).await?;
         match direction {
             Direction::Up => {
                 self.settle_restored(back.script.version()).await?;
                 // Before the script fills the fields that are missing, as a down does.
                 for one in kept.iter().filter(|one| matches!(one.keeper, Keeper::Fields { .. })) {
-                    self.restore(one).await?;
+                    self.restore(one, None).await?;
+                }
+                if !whole {
+                    self.remove_inserted(&forth).await?;
                 }
             }
             Direction::Down => {
-                // Fields need their collections.
-                let (fields, collections): (Vec<_>, Vec<_>) =
-                    kept.iter().partition(|one| matches!(one.keeper, Keeper::Fields { .. }));
-                for one in collections.into_iter().chain(fields) {
+                // What else was put aside needs its collection, and documents go back the way they came.
+                let (collections, others): (Vec<_>, Vec<_>) =
+                    kept.iter().partition(|one| matches!(one.keeper, Keeper::Collection { .. }));
+                for one in collections.into_iter().rev() {
+                    self.back_in_place(one).await?;
+                }
+                self.remove_inserted(&forth).await?;
+                for one in others.into_iter().rev() {
                     self.back_in_place(one).await?;
                 }
             }
@@ -63,11 +75,13 @@ impl Run {
         if direction == Direction::Up {
             // Collections that the up took away have a place again, and what it wrote into fields that it had taken
             // away has gone.
-            for one in &kept {
+            let mut left = Vec::new();
+            for one in kept.iter().rev() {
                 if !self.is_marked(&self.restored_marker(one.id)).await? {
-                    self.restore(one).await?;
+                    left.push(one);
                 }
             }
+            self.restore_behind(&left, &back).await?;
         }
         self.finish(&back.script, &end, &before, whole).await.map(drop)
     }
@@ -80,16 +94,58 @@ impl Run {
         Ok(kept)
     }
 
+    /// Removes what the script inserted and nobody has changed.
+    async fn remove_inserted(&self, forth: &Plan<'_>) -> Result<(), StepError> {
+        for operation in forth.operations.iter().rev() {
+            let Effect::Insert { collection, .. } = operation.effect() else {
+                continue;
+            };
+            if is_ledger(&collection) || self.book.progress(&forth.key(operation))? == Progress::Untouched {
+                continue;
+            }
+            let documents = operation.command["documents"].as_array().cloned().unwrap_or_default();
+            let paged = self.paged(&self.book.marker(&forth.key(operation)));
+            let removed = paged.target.remove_unchanged(&collection, &documents).await;
+            let changed = removed.map_err(|error| paged.failed(error))?;
+            if changed > 0 {
+                tracing::warn!(store = %self.book.store, collection, changed, "inserted documents were changed and stay");
+                let stay = json!({ "inserted_and_changed": collection, "documents": changed });
+                self.book.cx.progress(stay).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What was put aside goes back where it was; what never left is found there.
     async fn back_in_place(&self, kept: &Preservation) -> Result<(), StepError> {
         let Keeper::Collection { collection, keep_collection } = &kept.keeper else {
             // Values that were written anew meanwhile stand, and the copy of the others stays and is told.
-            return self.restore(kept).await;
+            return self.restore(kept, None).await;
         };
+        if self.exists(keep_collection).await? && self.exists(collection).await? {
+            return self.undo_replacement(kept, collection, keep_collection).await;
+        }
+        if self.is_marked(&replaced_marker(kept)).await? && self.is_marked(&self.restored_marker(kept.id)).await? {
+            return self.book.restored(kept.id).await;
+        }
         let paged = self.paged(&self.restored_marker(kept.id));
         let back = paged.target.restore_collection(keep_collection, collection).await;
         back.map_err(|error| paged.failed(error))?;
         self.book.restored(kept.id).await
+    }
+
+    /// A collection that another one replaced: that one goes where it came from.
+    async fn undo_replacement(&self, kept: &Preservation, collection: &str, keep: &str) -> Result<(), StepError> {
+        let from = self.note(&replaced_marker(kept)).await?;
+        match from.filter(|from| !from.starts_with(driver_mongodb::OWN_PREFIX)) {
+            Some(from) if !self.exists(&from).await? => {
+                let paged = self.paged(&self.restored_marker(kept.id));
+                paged.target.restore_collection(collection, &from).await.map_err(|error| paged.failed(error))?;
+                paged.target.restore_collection(keep, collection).await.map_err(|error| paged.failed(error))?;
+                self.book.restored(kept.id).await
+            }
+            _ => self.restore(kept, None).await,
+        }
     }
 
     async fn undo_operation(&self, back: &Plan<'_>, operation: &Operation, whole: bool) -> Result<(), StepError> {
@@ -102,19 +158,23 @@ impl Run {
         let changes_documents = matches!(
             effect,
             Effect::Insert { .. } | Effect::Update { .. } | Effect::Delete { .. } | Effect::RenameFields { .. }
-        );
+        ) || matches!(treatment(operation), Treatment::KeepDocuments { .. });
         // Documents that a down took away came back from where they were put aside; what an up wrote into
         // them is taken back only where all of it had run.
         if changes_documents && (back.script.direction == Direction::Up || !whole) {
             return Ok(());
         }
+        let is_renamed_back =
+            back.script.direction == Direction::Up && matches!(effect, Effect::RenameCollection { .. });
         match self.look(operation).await? {
             // Documents of which some were deleted since are left to the application.
             Found::After | Found::Missing(_) => Ok(()),
             Found::Before | Found::Repeatable => self.perform(&name, true, &key, operation).await.map(drop),
-            Found::Neither(_) if self.book.progress(&key)? == Progress::Untouched && whole => {
+            Found::Neither(_) if self.book.progress(&key)? == Progress::Untouched && whole && !is_renamed_back => {
                 self.perform(&name, true, &key, operation).await.map(drop)
             }
+            // The down put one in the place of the other, and that has been taken back.
+            Found::Neither(_) if is_renamed_back => Ok(()),
             Found::Neither(why) => Err(unclear(&name, operation, &why)),
         }
     }

@@ -63,11 +63,19 @@ fn what_a_mongodb_script_destroys_is_named_and_what_cannot_be_kept_is_refused() 
          db.a.updateMany({x: {$exists: false}}, {$set: {x: 1}});
          db.a.updateMany({}, {$set: {x: 1}});
          db.a.deleteMany({});
-         db.migrations.deleteOne({version: '1'});",
+         db.a.dropIndex('x_1');
+         db.b.renameCollection('c', true);
+         db.b.aggregate([{$out: 'd'}]);
+         db.migrations.deleteOne({version: '1'});
+         db.b.aggregate([{$merge: {into: 'd'}}]);
+         db.dropDatabase();",
     );
-    assert_eq!(facts.preserves, ["field a.x.y", "collection a"]);
+    assert_eq!(
+        facts.preserves,
+        ["field a.x.y", "collection a", "documents of a", "index a.x_1", "collection c", "collection d"]
+    );
     let positions: Vec<_> = facts.refusals.iter().map(|refusal| refusal.position.split(':').next().unwrap()).collect();
-    assert_eq!(positions, ["4", "5"]);
+    assert_eq!(positions, ["10", "11"]);
     assert!(facts.predictable);
     assert!(!examine(Engine::MongoDb, "db.a.find().forEach(d => db.b.insertOne(d))").predictable);
 }

@@ -10,5 +10,7 @@ mod mariadb_rows;
 mod mariadb_types;
 mod mariadb_undo;
 mod mongodb;
+mod mongodb_corpus;
 mod mongodb_pages;
+mod mongodb_writer;
 mod support;

@@ -1,6 +1,6 @@
 //! Keeping a whole collection by giving it another name.
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use sentence::sentence;
 
 use crate::{
@@ -48,14 +48,40 @@ impl Target {
         Ok(!self.list(what, command).await?.is_empty())
     }
 
+    /// Makes a collection with the options and indexes of another one.
+    pub async fn create_like(&self, collection: &str, name: &str) -> Result<()> {
+        let what = sentence!("creating collection {name}", name);
+        let filter = doc! { "listCollections": 1, "filter": { "name": collection } };
+        let found = self.list(&what, filter).await?;
+        let mut create = doc! { "create": name };
+        if let Some(options) = found.first().and_then(|found| found.get_document("options").ok()) {
+            create.extend(options.clone());
+        }
+        self.write(&what, create, SHORT).await?;
+        let indexes: Vec<Document> = self.index_documents(collection).await?;
+        let indexes: Vec<Document> = indexes
+            .iter()
+            .filter(|index| index.get_str("name") != Ok("_id_"))
+            .map(crate::schema::definition_document)
+            .collect();
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        self.write(&what, doc! { "createIndexes": name, "indexes": indexes }, LONG).await.map(drop)
+    }
+
     /// Whether the collection compares texts by rules of its own.
     pub(crate) async fn has_collation(&self, collection: &str) -> Result<bool> {
+        Ok(self.collation_of(collection).await?.is_some())
+    }
+
+    /// The rules by which the collection compares texts, where they are its own.
+    pub(crate) async fn collation_of(&self, collection: &str) -> Result<Option<Document>> {
         let what = sentence!("reading the options of {collection}", collection);
         let command = doc! { "listCollections": 1, "filter": { "name": collection } };
         let found = self.list(&what, command).await?;
-        Ok(found
-            .iter()
-            .any(|found| found.get_document("options").is_ok_and(|options| options.contains_key("collation"))))
+        let options = found.first().and_then(|found| found.get_document("options").ok());
+        Ok(options.and_then(|options| options.get_document("collation").ok()).cloned())
     }
 
     /// Removes a collection of ours for good, such as one that kept what is no longer needed.

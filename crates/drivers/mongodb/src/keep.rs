@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The server's code for an `_id` that is there already.
-const DUPLICATE: i32 = 11000;
+pub(crate) const DUPLICATE: i32 = 11000;
 
 /// What a keep collection holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,7 +200,7 @@ impl Target {
     }
 
     /// The documents of `collection` that have the ids of `page`.
-    async fn by_id(
+    pub(crate) async fn by_id(
         &self,
         collection: &str,
         page: &[Document],
@@ -372,11 +372,11 @@ pub(crate) fn require_own(keep: &str) -> Result<()> {
     ))
 }
 
-fn by_id(document: &Document) -> Document {
+pub(crate) fn by_id(document: &Document) -> Document {
     doc! { "_id": { "$eq": document.get("_id").cloned().unwrap_or(Bson::Null) } }
 }
 
-fn id_key(document: &Document) -> String {
+pub(crate) fn id_key(document: &Document) -> String {
     document.get("_id").map_or_else(String::new, text)
 }
 

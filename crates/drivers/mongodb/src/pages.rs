@@ -52,11 +52,25 @@ impl Pages {
         Ok(Self { what: what.clone(), cursor, wait: LONG, held: None, target: target.clone() })
     }
 
-    /// What a command returns as a cursor.
+    /// What a command returns as a cursor, soon.
     pub(crate) async fn of_command(target: &Target, what: &Sentence, command: Document) -> Result<Self> {
+        Self::run(target, what, command, SHORT).await
+    }
+
+    /// The documents that a `find` command finds.
+    pub(crate) async fn of_query(target: &Target, what: &Sentence, mut command: Document) -> Result<Self> {
+        command.insert("batchSize", i32::try_from(PAGE_DOCUMENTS).unwrap_or(i32::MAX));
+        command.insert("maxTimeMS", i64::try_from(LONG.as_millis()).unwrap_or(i64::MAX));
+        if let Some(watch) = &target.watch {
+            command.insert("comment", watch.comment.as_str());
+        }
+        Self::run(target, what, command, LONG).await
+    }
+
+    async fn run(target: &Target, what: &Sentence, command: Document, wait: Duration) -> Result<Self> {
         let database = target.own();
-        let cursor = within(what, SHORT, async { database.run_cursor_command(command).await }).await?;
-        Ok(Self { what: what.clone(), cursor: cursor.with_type(), wait: SHORT, held: None, target: target.clone() })
+        let cursor = within(what, wait, async { database.run_cursor_command(command).await }).await?;
+        Ok(Self { what: what.clone(), cursor: cursor.with_type(), wait, held: None, target: target.clone() })
     }
 
     /// The next page, never empty.

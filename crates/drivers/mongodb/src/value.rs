@@ -9,11 +9,19 @@ use crate::error::{Error, Result};
 
 /// A document from canonical extended JSON.
 pub(crate) fn document(what: &Sentence, value: &Value) -> Result<Document> {
-    let refused = |message| Error::Value { what: what.clone(), message };
-    match Bson::try_from(value.clone()).map_err(|error| refused(Sentence::verbatim(error.to_string())))? {
+    match bson(what, value)? {
         Bson::Document(document) => Ok(document),
-        other => Err(refused(sentence!("a document is needed, not {value}", value = other.to_string()))),
+        other => Err(Error::Value {
+            what: what.clone(),
+            message: sentence!("a document is needed, not {value}", value = other.to_string()),
+        }),
     }
+}
+
+/// Any value from canonical extended JSON.
+pub(crate) fn bson(what: &Sentence, value: &Value) -> Result<Bson> {
+    Bson::try_from(value.clone())
+        .map_err(|error| Error::Value { what: what.clone(), message: Sentence::verbatim(error.to_string()) })
 }
 
 /// Canonical extended JSON of a document.

@@ -124,6 +124,8 @@ async fn kept_data_is_found_until_it_is_restored_with_every_kind_of_keeper() {
         Keeper::Table { table: "users".into(), keep_database: "keep".into(), keep_table: "k2".into() },
         Keeper::Fields { collection: "c".into(), fields: vec!["a.b".into()], keep_collection: "k3".into() },
         Keeper::Collection { collection: "c".into(), keep_collection: "k4".into() },
+        Keeper::Documents { collection: "c".into(), keep_collection: "k5".into() },
+        Keeper::Indexes { collection: "c".into(), specifications: vec![serde_json::json!({ "name": "a_1" })] },
     ];
     let kept: Vec<_> = keepers.into_iter().map(|keeper| preservation("something", keeper)).collect();
     for preservation in kept.iter().chain(&kept) {
@@ -131,13 +133,16 @@ async fn kept_data_is_found_until_it_is_restored_with_every_kind_of_keeper() {
     }
     assert_eq!(shop.database.kept(&held, "main", "001").await.unwrap(), kept);
     let views = shop.database.kept_data(shop.environment, "main").await.unwrap();
-    assert_eq!(views.iter().map(|view| view.place.as_str()).collect::<Vec<_>>(), ["keep.k1", "keep.k2", "k3", "k4"]);
+    assert_eq!(
+        views.iter().map(|view| view.place.as_str()).collect::<Vec<_>>(),
+        ["keep.k1", "keep.k2", "k3", "k4", "k5", "c"]
+    );
     assert_eq!((views[0].id, views[0].rows), (kept[0].id, u64::MAX));
 
     shop.database.restored(&held, kept[1].id).await.unwrap();
     shop.database.restored(&held, kept[1].id).await.unwrap();
-    assert_eq!(shop.database.kept(&held, "main", "001").await.unwrap().len(), 3);
-    assert_eq!(shop.database.kept_data(shop.environment, "main").await.unwrap().len(), 3);
+    assert_eq!(shop.database.kept(&held, "main", "001").await.unwrap().len(), 5);
+    assert_eq!(shop.database.kept_data(shop.environment, "main").await.unwrap().len(), 5);
     assert_eq!(shop.database.kept(&held, "main", "002").await.unwrap(), []);
     assert_eq!(shop.database.kept(&held, "content", "001").await.unwrap(), []);
 }

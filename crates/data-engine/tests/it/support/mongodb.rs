@@ -49,10 +49,8 @@ impl Base {
     /// All that counts of a state: schema, ledgers, and what is put aside.
     pub(crate) async fn state(&self) -> (String, Vec<String>, Vec<(String, u64)>) {
         let kept = self.jobs.journal.waiting();
-        (
-            self.jobs.engine.fingerprint().await.unwrap(),
-            self.jobs.engine.applied().await.unwrap(),
-            kept.into_iter().map(|kept| (kept.object, kept.rows)).collect(),
-        )
+        let mut kept: Vec<_> = kept.into_iter().map(|kept| (kept.object, kept.rows)).collect();
+        kept.sort();
+        (self.jobs.engine.fingerprint().await.unwrap(), self.jobs.engine.applied().await.unwrap(), kept)
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise, also in its helpers")]
 
 mod archives;
+mod images;
 mod keeping;
 mod ledgers;
 mod locking;

@@ -1,0 +1,1 @@
+db.a.updateMany({views: {$exists: false}}, {$set: {views: 0}});

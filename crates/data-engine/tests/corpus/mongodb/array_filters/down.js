@@ -1,0 +1,1 @@
+db.a.updateMany({}, {$inc: {'items.$[big].q': -10}}, {arrayFilters: [{'big.q': {$gt: 14}}]});

@@ -1,0 +1,1 @@
+db.a.bulkWrite([{updateMany: {filter: {}, update: {$unset: {m: ''}}}}, {deleteOne: {filter: {_id: 9}}}]);

@@ -1,0 +1,1 @@
+db.a.updateOne({_id: 9}, {$set: {m: 10}});

@@ -1,0 +1,1 @@
+db.a.deleteMany({k: 'setting'});

@@ -1,0 +1,1 @@
+db.a.insertOne({_id: 'theme', k: 'setting', v: 1});

@@ -1,0 +1,1 @@
+db.a.deleteOne({_id: 3});

@@ -1,0 +1,1 @@
+db.a.findOneAndUpdate({_id: 2}, {$unset: {first: ''}});

@@ -1,0 +1,1 @@
+db.a.findOneAndUpdate({}, {$set: {first: true}}, {sort: {n: 1}});

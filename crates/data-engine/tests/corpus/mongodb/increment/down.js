@@ -1,0 +1,1 @@
+db.a.updateMany({}, {$inc: {n: -10}});

@@ -1,0 +1,1 @@
+db.a.updateOne({_id: 1}, {$inc: {n: 100}});

@@ -1,0 +1,3 @@
+db.a.dropIndex('by_e');
+db.a.dropIndex({f: 1});
+db.a.dropIndex('g_-1');

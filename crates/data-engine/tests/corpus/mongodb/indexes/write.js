@@ -1,0 +1,1 @@
+db.a.insertOne({_id: 3, e: 'z'});

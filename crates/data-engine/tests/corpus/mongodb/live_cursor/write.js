@@ -1,0 +1,1 @@
+db.a.updateOne({_id: 1}, {$set: {half: 77}});

@@ -1,0 +1,1 @@
+db.a.updateMany({}, {$unset: {'m.rev': '', 'm.by': ''}});

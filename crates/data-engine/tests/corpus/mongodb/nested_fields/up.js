@@ -1,0 +1,1 @@
+db.a.updateMany({'m.rev': {$exists: false}}, {$set: {'m.rev': NumberLong(1)}});

@@ -1,0 +1,1 @@
+db.a.updateMany({seen: {$exists: false}}, {$set: {seen: true}});

@@ -1,0 +1,1 @@
+db.sums.insertOne({_id: 'y', n: 44});

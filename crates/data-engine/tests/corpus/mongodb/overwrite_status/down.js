@@ -1,0 +1,1 @@
+db.a.updateMany({s: 'pending'}, {$set: {s: 'draft'}});

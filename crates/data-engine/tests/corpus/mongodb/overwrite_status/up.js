@@ -1,0 +1,1 @@
+db.a.updateMany({s: 'draft'}, {$set: {s: 'pending'}});

@@ -1,0 +1,1 @@
+db.a.updateMany({}, [{$set: {first: '$name', last: ''}}, {$unset: 'name'}]);

@@ -1,0 +1,1 @@
+db.a.updateOne({_id: 2}, {$push: {tags: 'mine'}});

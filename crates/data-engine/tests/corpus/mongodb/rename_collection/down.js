@@ -1,0 +1,1 @@
+db.fresh.renameCollection('old');

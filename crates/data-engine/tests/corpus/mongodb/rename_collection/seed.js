@@ -1,0 +1,1 @@
+db.old.insertOne({_id: 1, v: 1});

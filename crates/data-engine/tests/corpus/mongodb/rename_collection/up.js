@@ -1,0 +1,1 @@
+db.old.renameCollection('fresh');

@@ -1,0 +1,1 @@
+db.fresh.insertOne({_id: 2, v: 2});

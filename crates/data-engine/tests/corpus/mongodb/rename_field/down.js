@@ -1,0 +1,1 @@
+db.a.updateMany({}, {$rename: {title: 'name'}});

@@ -1,0 +1,1 @@
+db.stage.renameCollection('live', true);

@@ -1,0 +1,2 @@
+db.createCollection('stage');
+db.stage.insertOne({_id: 1, v: 'new'});

@@ -1,0 +1,1 @@
+db.live.insertOne({_id: 2, v: 'mine'});

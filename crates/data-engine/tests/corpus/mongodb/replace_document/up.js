@@ -1,0 +1,1 @@
+db.a.replaceOne({_id: 1}, {version: 2});

@@ -1,0 +1,1 @@
+db.a.insertOne({_id: 'x', v: 1});

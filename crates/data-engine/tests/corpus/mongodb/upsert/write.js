@@ -1,0 +1,1 @@
+db.a.updateOne({_id: 'config'}, {$set: {limit: 50}});

@@ -1,0 +1,1 @@
+db.runCommand({collMod: 'a', validator: {n: {$exists: true}}, validationLevel: 'strict', validationAction: 'error'});

@@ -1,0 +1,1 @@
+db.runCommand({collMod: 'a', validator: {n: {$type: 'int'}}, validationLevel: 'moderate'});
