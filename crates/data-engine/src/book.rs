@@ -121,7 +121,7 @@ impl Book {
         Ok(self.journal.restored(self.cx.held(), id).await?)
     }
 
-    pub(crate) async fn kept_again(&self, id: PreservationId) -> Result<(), StepError> {
+    pub(crate) async fn away_again(&self, id: PreservationId) -> Result<(), StepError> {
         Ok(self.journal.kept_again(self.cx.held(), id).await?)
     }
 

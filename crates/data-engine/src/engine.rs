@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use domain::ledger::{Direction, MigrationRef, OurLedger, TargetLedger};
+use futures::FutureExt;
 use saga::{Probe, StatementJournal, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
@@ -87,8 +88,8 @@ impl DataEngine {
         migrations: &[Scripts],
     ) -> Result<Migrated, StepError> {
         match &self.target {
-            DataTarget::MariaDb(target) => mariadb::migrate(self, target, cx, direction, migrations).await,
-            DataTarget::MongoDb(target) => Box::pin(mongodb::migrate(self, target, cx, direction, migrations)).await,
+            DataTarget::MariaDb(target) => mariadb::migrate(self, target, cx, direction, migrations).boxed().await,
+            DataTarget::MongoDb(target) => mongodb::migrate(self, target, cx, direction, migrations).boxed().await,
         }
     }
 
@@ -124,8 +125,8 @@ impl DataEngine {
     /// As [`DataEngine::migrate`].
     pub async fn undo(&self, cx: &StepContext, direction: Direction, migrations: &[Scripts]) -> Result<(), StepError> {
         match &self.target {
-            DataTarget::MariaDb(target) => mariadb::undo(self, target, cx, direction, migrations).await,
-            DataTarget::MongoDb(target) => Box::pin(mongodb::undo(self, target, cx, direction, migrations)).await,
+            DataTarget::MariaDb(target) => mariadb::undo(self, target, cx, direction, migrations).boxed().await,
+            DataTarget::MongoDb(target) => mongodb::undo(self, target, cx, direction, migrations).boxed().await,
         }
     }
 

@@ -314,7 +314,10 @@ impl Run {
     /// The copies of a table's rows that a script's statements have made so far, in their order.
     pub(super) async fn captured_by(&mut self, plan: &Plan<'_>, table: &str) -> Result<Vec<Captured>, StepError> {
         let mut all = Vec::new();
-        for unit in plan.units.iter().filter(|unit| unit.is_dml) {
+        for unit in &plan.units {
+            if !unit.is_dml {
+                continue;
+            }
             for copies in self.captured(&plan.key(unit)).await? {
                 if copies.table == table && self.session.table_exists(copies.copy()).await.map_err(Error::from)? {
                     all.push(copies);

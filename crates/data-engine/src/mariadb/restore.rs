@@ -3,6 +3,7 @@
 use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
+use domain::ledger::Direction;
 use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StepError};
 use serde_json::json;
@@ -43,8 +44,7 @@ impl Run {
         let own: HashSet<_> = plan.units.iter().flat_map(|unit| self.ids_of(plan, unit)).collect();
         let version = plan.script.version();
         let mut kept = self.book.kept(version).await?;
-        let same_way = |one: &Preservation| matches!(&one.keeper, Keeper::Rows { direction, .. } if *direction == plan.script.direction);
-        kept.retain(|one| !own.contains(&one.id) && !same_way(one));
+        kept.retain(|one| !own.contains(&one.id) && comes_with(&one.keeper, plan.script.direction));
         if kept.is_empty() {
             return Ok(());
         }
@@ -291,6 +291,12 @@ impl Run {
         }
         Err(Stays::Conflict(sentence!("the copy {copy} is missing", copy = quoted(keep.database, keep.name))))
     }
+}
+
+/// Whether what is kept comes back with a script of that direction: rows that a script changed come back with its
+/// opposite, everything else with whatever makes room for it.
+fn comes_with(keeper: &Keeper, direction: Direction) -> bool {
+    !matches!(keeper, Keeper::Rows { direction: of, .. } if *of == direction)
 }
 
 /// Values come back as they were, even those that the strict mode of today would refuse; what it would have

@@ -100,7 +100,7 @@ impl Run {
                 let work = Work { statements: &merge.take_away(), ..Work::default() };
                 self.transaction(&work, &marker).await?;
             }
-            self.book.kept_again(id).await?;
+            self.book.away_again(id).await?;
         }
         Ok(())
     }

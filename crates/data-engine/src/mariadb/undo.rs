@@ -53,7 +53,10 @@ impl Run {
         // The last gone first: what a later statement did was done to what an earlier one had left.
         for unit in forth.units.iter().rev() {
             let ids = self.ids_of(&forth, unit);
-            for one in kept.iter().filter(|one| ids.contains(&one.id)) {
+            for one in &kept {
+                if !ids.contains(&one.id) {
+                    continue;
+                }
                 match (direction, &one.keeper) {
                     // Moved back whole, before the first statement, or below.
                     (Direction::Down, Keeper::Table { .. }) | (_, Keeper::Rows { .. }) => {}
@@ -140,8 +143,10 @@ impl Run {
             }
         }
         // Also those of a table that never left.
-        for unit in forth.units.iter().rev().filter(|unit| matches!(unit.treatment, Treatment::KeepTable { .. })) {
-            self.triggers_back(&forth.key(unit)).await?;
+        for unit in forth.units.iter().rev() {
+            if matches!(unit.treatment, Treatment::KeepTable { .. }) {
+                self.triggers_back(&forth.key(unit)).await?;
+            }
         }
         for (one, table, ..) in moved.iter().rev() {
             let unit = forth.units.iter().find(|unit| self.book.preservation_id(&forth.key(unit)) == one.id);

@@ -446,8 +446,9 @@ impl ImageJob<'_> {
             let ids: Vec<Bson> = entries.iter().map(|entry| entry.id.clone()).collect();
             self.target.ask(Turn::Write).await?;
             self.target.mark_entries(self.keep, &ids, ABOUT).await?;
-            let outcomes: Vec<bool> =
-                stream::iter(&entries).map(|entry| self.write_entry(entry)).buffered(AT_ONCE).try_collect().await?;
+            // Made before the stream, so that the stream holds no closure: the compiler could not tell that it may be sent.
+            let writes: Vec<_> = entries.iter().map(|entry| self.write_entry(entry)).collect();
+            let outcomes: Vec<bool> = stream::iter(writes).buffered(AT_ONCE).try_collect().await?;
             let of = |wanted: bool| -> Vec<Bson> {
                 let chosen = ids.iter().zip(&outcomes).filter(|(_, written)| **written == wanted);
                 chosen.map(|(id, _)| id.clone()).collect()
