@@ -1,5 +1,6 @@
 //! The everyday command line: the shipped binary, as people and scripts type it, on real servers.
 
+mod backups;
 mod chinese;
 mod desk;
 mod json;

@@ -73,6 +73,9 @@ async fn every_refusal_has_its_type_and_the_next_command_and_changes_nothing() {
         ("release that is no version", release("1.2"), 422, "invalid-version"),
         ("name", post(APPLICATIONS).json(&json!({ "name": "Not A Name" })), 422, "invalid-field"),
         ("kind of deployment", get(&format!("{PLACE}/deployments?kind=sideways")), 400, "invalid-query"),
+        ("cursor of backups", get(&format!("{PLACE}/backups?cursor=abc")), 400, "invalid-query"),
+        ("unknown backup", get(&format!("{PLACE}/backups/01890000-0000-7000-8000-000000000000")), 404, "not-found"),
+        ("backup without id", get(&format!("{PLACE}/backups/newest")), 404, "not-found"),
         ("cursor of tokens", get("/api/v1/tokens?cursor=abc"), 400, "invalid-query"),
     ] {
         let answer = answer(request).await;

@@ -50,7 +50,7 @@ impl Shop {
         self.control.repair_ledger(&self.caller, APP, ENV, "main", request).await
     }
 
-    async fn flyway(&self, rank: u32, checksum: i32) {
+    fn flyway(&self, rank: u32, checksum: i32) {
         self.execute(&format!(
             "INSERT INTO flyway_schema_history VALUES ({rank}, '{rank}', 'a', 'SQL', 'V{rank}__a.sql', {checksum}, 'root', NOW(), 1, 1)"
         ));
@@ -75,8 +75,8 @@ async fn a_database_that_flyway_migrated_is_planned_for_once_a_baseline_is_recor
     let shop = shop().await;
     shop.execute("CREATE TABLE users (id INT PRIMARY KEY, age INT)");
     shop.execute(FLYWAY);
-    shop.flyway(1, 11).await;
-    shop.flyway(2, 22).await;
+    shop.flyway(1, 11);
+    shop.flyway(2, 22);
     let plan = shop.plan("v3.0.0").await;
     let [unreadable] = found(&plan, Code::LedgerUnreadable)[..] else { panic!("{:?}", plan.findings) };
     assert_eq!(unreadable.severity, Severity::Blocker);
@@ -100,7 +100,7 @@ async fn a_database_that_flyway_migrated_is_planned_for_once_a_baseline_is_recor
     assert_eq!(kinds(&shop.drift().await), []);
     shop.deploy("v3.0.0").await;
 
-    shop.flyway(4, 44).await;
+    shop.flyway(4, 44);
     shop.execute("UPDATE flyway_schema_history SET checksum = 12 WHERE version = '1'");
     shop.execute("DELETE FROM flyway_schema_history WHERE version = '2'");
     let view = shop.drift().await;
