@@ -7,7 +7,7 @@ use driver_mariadb::{Column, ObjectRef, quote_identifier};
 use saga::{StatementKey, StepError};
 use sentence::{Sentence, sentence};
 
-use super::capture::{Captured, numbered};
+use super::copies::{Captured, numbered};
 use super::restore::FAITHFUL;
 use super::run::Plan;
 use super::session::{Run, list};

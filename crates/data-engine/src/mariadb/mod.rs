@@ -3,6 +3,7 @@
 mod alter;
 mod capture;
 mod convert;
+mod copies;
 mod ledger;
 mod markers;
 mod preserve;

@@ -8,7 +8,7 @@ use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StepError};
 use serde_json::json;
 
-use super::capture::Captured;
+use super::copies::Captured;
 use super::rows_back::{Way, changed_since};
 use super::run::Plan;
 use super::session::{Run, list, quoted};

@@ -7,8 +7,8 @@ use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::capture::{Captured, numbered};
 use super::convert::Kind;
+use super::copies::{Captured, numbered};
 use super::restore::{FAITHFUL, Stays};
 use super::session::{Run, list};
 use super::statement::Work;

@@ -12,7 +12,7 @@ use serde_json::json;
 use sql_script::{AlterAction, Effect};
 
 use super::alter::reduced;
-use super::capture::Captured;
+use super::copies::Captured;
 use super::preserve::foreign_keys_marker;
 use super::probe::{Found, look};
 use super::restore::Stays;
