@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use domain::deployment::{DeploymentKind, DeploymentResult};
+use domain::ledger::{DriftKind, LedgerSource};
 use domain::version::VersionKind;
 
 /// Keys whose end is a word of the domain.
@@ -14,10 +15,23 @@ fn made_of_words() -> Vec<String> {
     });
     let results = [DeploymentResult::Running, DeploymentResult::Succeeded, DeploymentResult::Failed];
     let versions = [VersionKind::Major, VersionKind::Minor, VersionKind::Patch, VersionKind::Prerelease];
+    let drifts = [
+        DriftKind::Missing,
+        DriftKind::Extra,
+        DriftKind::Edited,
+        DriftKind::SchemaChanged,
+        DriftKind::Unfinished,
+        DriftKind::Locked,
+        DriftKind::SeveralHeads,
+        DriftKind::Unverifiable,
+    ];
+    let corrections = [LedgerSource::Baseline, LedgerSource::Repair];
     let of_kinds = kinds.iter().flat_map(|kind| ["kind", "plan", "done"].map(|family| format!("{family}-{kind}")));
     of_kinds
         .chain(results.iter().map(|result| format!("result-{}", result.as_str())))
         .chain(versions.iter().map(|kind| format!("kind-{}", kind.as_str())))
+        .chain(drifts.iter().map(|kind| format!("drift-{}", kind.as_str().replace('_', "-"))))
+        .chain(corrections.iter().map(|source| format!("drift-last-{}", source.as_str())))
         .chain(["image", "config", "schema", "code"].map(|layer| format!("layer-{layer}")))
         .collect()
 }

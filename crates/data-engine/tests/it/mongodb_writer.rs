@@ -8,7 +8,7 @@ use domain::ledger::Direction;
 use serde_json::{Value, json};
 
 use crate::support::mongodb::Base;
-use crate::support::scripts;
+use crate::support::{Job, scripts};
 
 const UP: &str = "db.createCollection('b');";
 /// Overwrites a counter, removes documents, drops a collection.
@@ -62,7 +62,13 @@ async fn every_committed_write_is_there_or_put_aside() {
             let (base, stop) = (Arc::clone(&base), Arc::clone(&stop));
             async move { write(&base, &stop).await }
         });
-        base.jobs.run(Direction::Down, &migration).await;
+        let cx = base.jobs.claim(Job::new());
+        let ran = base.jobs.engine.migrate(&cx, Direction::Down, &migration).await;
+        // A write makes a dropped collection anew, and then the down says that the schema is not what it should be.
+        assert!(
+            ran.is_ok() || ran.as_ref().is_err_and(|error| error.message.to_string().contains("collection b")),
+            "{ran:?}"
+        );
         stop.store(true, Ordering::SeqCst);
         let committed = writer.await.unwrap();
 
