@@ -13,8 +13,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mongo-script", &[]),
     ("drivers/docker", &[]),
     ("drivers/gateway", &[]),
-    ("drivers/mariadb", &[]),
-    ("drivers/mongodb", &[]),
+    // Whose ledger a table is, and how far its entries are, has one set of words.
+    ("drivers/mariadb", &["domain"]),
+    ("drivers/mongodb", &["domain"]),
     ("drivers/redis", &[]),
     ("data-engine", &["domain", "saga", "sql-script", "mongo-script", "driver-mariadb", "driver-mongodb"]),
     (
