@@ -133,7 +133,7 @@ impl DataEngine {
     /// The versions that count as applied, in applied order where that is known; see [`OurLedger::applied`].
     ///
     /// # Errors
-    /// [`Error::Unadopted`] where only another tool's ledger could tell; those of asking.
+    /// [`crate::Error::Unadopted`] where only another tool's ledger could tell; those of asking.
     pub async fn applied(&self) -> Result<Vec<String>> {
         Ok(self.ours.applied(&self.ledgers().await?)?)
     }
