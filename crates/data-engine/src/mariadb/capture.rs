@@ -18,6 +18,7 @@ use super::session::{Run, quoted};
 use super::statement::{Work, at_place, refused};
 use crate::error::Error;
 use crate::examine::sql::{Conversion, Treatment, Unit};
+use crate::kept::unreadable_note;
 
 impl Run {
     /// Changes rows after arranging that each is copied.
@@ -45,7 +46,8 @@ impl Run {
         let prepare = [format!("SET @backout_capture = '{fence}', @backout_seen = 0")];
         // Of the others the server counts otherwise.
         let counted = tables.len() == 1 && matches!(unit.effect, Effect::Update { .. } | Effect::Delete { .. });
-        let work = Work { prepare: &prepare, statements: std::slice::from_ref(&unit.text), check: None, counted };
+        let statements = std::slice::from_ref(&unit.text);
+        let work = Work { prepare: &prepare, statements, counted, ..Work::default() };
         let changed = self.transaction(&work, &marker).await.map_err(|error| at_place(plan, unit, error));
         // On a lost connection this fails as well, and whoever goes on does it.
         let settled = self.settle_rows(plan, unit, key).await;
@@ -98,8 +100,14 @@ impl Run {
             let marker = rows_marker(&self.book.marker(key));
             self.mark_anew(&marker, 0, Some(&json!([copies]).to_string())).await?;
             self.mark_anew(&self.preserved_marker(key), rows, None).await?;
+            return Ok(rows);
         }
-        Ok(rows)
+        // Before an interruption there may have been something, which the application has changed meanwhile.
+        let id = self.book.part_id(key, 0);
+        if self.book.kept(plan.script.version()).await?.iter().any(|one| one.id == id) {
+            self.book.restored(id).await?;
+        }
+        Ok(0)
     }
 
     /// Writes down what a copy holds of rows that were there before; nothing where it holds none. Their number.
@@ -132,8 +140,9 @@ impl Run {
 
     /// The copies that a statement made, or was about to make.
     pub(super) async fn captured(&mut self, key: &StatementKey) -> Result<Vec<Captured>, StepError> {
-        let note = self.note(&rows_marker(&self.book.marker(key))).await?;
-        Ok(note.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        let marker = rows_marker(&self.book.marker(key));
+        let Some(note) = self.note(&marker).await? else { return Ok(Vec::new()) };
+        serde_json::from_str(&note).map_err(|error| unreadable_note(&marker, &error))
     }
 
     /// The copies of a table's rows that a script's statements have made so far, in their order.

@@ -43,6 +43,10 @@ impl Run {
         if !self.session.table_exists(own).await.map_err(Error::from)? {
             return self.run_plain(plan, unit, key).await;
         }
+        // Journalled before the copies are made, so that whoever goes on or takes this back removes them.
+        self.note_shape(unit, key).await?;
+        self.assert_lock().await?;
+        self.book.intent(key).await?;
         let keep_database = self.create_keep_database().await?;
         let trial_name = self.trial_name(plan, key, table);
         let copy = ObjectRef::new(&keep_database, &trial_name);
@@ -153,7 +157,7 @@ impl Run {
         Ok(())
     }
 
-    /// With the tables locked: tries, keeps, journals, changes. The number of rows kept.
+    /// With the tables locked: tries, keeps, changes. The number of rows kept.
     async fn convert_locked(
         &mut self,
         plan: &Plan<'_>,
@@ -172,9 +176,7 @@ impl Run {
             self.execute(&keep).await?;
         }
         let rows = self.keep_values(plan, key, &trial.copies, trial.conversion).await?;
-        self.note_shape(unit, key).await?;
         self.assert_lock().await?;
-        self.book.intent(key).await?;
         self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
         Ok(rows)
     }

@@ -14,7 +14,7 @@ const SHORT_TEXT: u64 = 255;
 /// The copies of one table's rows that one statement made.
 ///
 /// The copy has the key as `k1`, `k2`, …, the other columns as they were in `o1`, `o2`, … and as they became in `n1`,
-/// `n2`, …; `had` and `has` tell whether there was a row before and is one after; `fate` belongs to [`super::rows_back`].
+/// `n2`, …; `had` and `has` tell whether there was a row before and is one after; `fate` belongs to [`super::merge`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Captured {
     pub(super) table: String,

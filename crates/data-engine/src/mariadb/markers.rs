@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use driver_mariadb::{Fingerprint, Session};
 use saga::{StatementKey, StepContext, StepError};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::session::{Run, quoted};
 use crate::error::Error;
-use crate::kept::noted;
+use crate::kept::{noted, unreadable_note};
 
 const TABLE: &str = "backout_statements";
 /// What a marker ends with when it counts rows put aside, or brought back.
@@ -75,6 +76,20 @@ impl Run {
         let sql = format!("SELECT note FROM {} WHERE marker = ?", self.markers());
         let rows = self.ask(&sql, &[json!(marker)]).await?;
         Ok(rows.first().and_then(|row| row.get("note")).and_then(Value::as_str).map(str::to_owned))
+    }
+
+    /// What the notes of all markers say that match a pattern of `LIKE`, in the order in which they were written.
+    pub(crate) async fn notes<T: DeserializeOwned>(&mut self, pattern: &str) -> Result<Vec<T>, StepError> {
+        let sql = format!("SELECT marker, note FROM {} WHERE marker LIKE ? ORDER BY at, marker", self.markers());
+        let rows = self.ask(&sql, &[json!(pattern)]).await?;
+        let text = |row: &serde_json::Map<String, Value>, name: &str| {
+            row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let read = |row| {
+            let note = text(row, "note");
+            serde_json::from_str(&note).map_err(|error| unreadable_note(&text(row, "marker"), &error))
+        };
+        rows.iter().map(read).collect()
     }
 
     pub(crate) async fn ask(

@@ -6,6 +6,7 @@ mod convert;
 mod copies;
 mod ledger;
 mod markers;
+mod merge;
 mod preserve;
 mod preserve_columns;
 mod probe;

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::run::Plan;
 use super::session::{Run, quoted, shortened};
-use super::statement::{refused, unclear};
+use super::statement::{at_place, refused, unclear};
 use crate::book::early_marker;
 use crate::error::Error;
 use crate::examine::sql::Unit;
+use crate::script::sha256;
 
 /// Access denied: to a database, for a user, to a table.
 pub(super) const DENIED: [u16; 3] = [1044, 1045, 1142];
@@ -50,6 +51,7 @@ impl Run {
                 table = format!("{}.{}", other.database, other.table)
             )));
         }
+        self.assert_triggers_can_return(own).await.map_err(|error| at_place(plan, unit, error))?;
         let shown = self.session.show_create_table(own).await.map_err(Error::from)?;
         let counted = self.ask(&format!("SELECT COUNT(*) AS n FROM {}", own.quoted()), &[]).await?;
         let rows = counted.first().and_then(|row| row.get("n")).and_then(serde_json::Value::as_u64).unwrap_or_default();
@@ -110,6 +112,36 @@ impl Run {
         Ok(())
     }
 
+    /// Fails where a trigger of the table could be dropped and not be made again, because it belongs to somebody else.
+    async fn assert_triggers_can_return(&mut self, own: ObjectRef<'_>) -> Result<(), StepError> {
+        /// Naming another definer needs SET USER or SUPER.
+        const NOT_ALLOWED: u16 = 1227;
+        for trigger in self.session.triggers(own).await.map_err(Error::from)? {
+            let Some(definer) = definer(&trigger.create) else { continue };
+            // The server is asked by a view of the same definer: grants may come by roles.
+            let keep_database = self.create_keep_database().await?;
+            let view = quoted(&keep_database, "backout_definer");
+            let Err(error) =
+                self.session.execute(&format!("CREATE OR REPLACE DEFINER={definer} VIEW {view} AS SELECT 1")).await
+            else {
+                self.execute_in_keep(&format!("DROP VIEW IF EXISTS {view}")).await?;
+                continue;
+            };
+            if error.code() != Some(NOT_ALLOWED) {
+                return Err(Error::from(error).into());
+            }
+            let grantee = self.grantee().await?;
+            return Err(StepError::permanent(sentence!(
+                "trigger {trigger} of {table} goes with it, and could not be made again, since it belongs to {definer}",
+                trigger = &trigger.name,
+                table = own.name,
+                definer
+            ))
+            .with_command(format!("GRANT SET USER ON *.* TO {grantee};")));
+        }
+        Ok(())
+    }
+
     /// Takes a table's triggers away, with which it cannot leave its database. They are noted for whoever takes this back.
     async fn drop_triggers(
         &mut self,
@@ -118,10 +150,10 @@ impl Run {
         key: &StatementKey,
         own: ObjectRef<'_>,
     ) -> Result<(), StepError> {
-        for (number, trigger) in self.session.triggers(own).await.map_err(Error::from)?.iter().enumerate() {
-            // Each under its own marker: after an interruption those that are gone are noted already.
-            let marker = format!("{}{}/{number}", triggers_marker(&self.book.marker(key)), self.book.cx.held().fence);
-            self.mark_anew(&marker, 0, Some(&json!(trigger).to_string())).await?;
+        for trigger in self.session.triggers(own).await.map_err(Error::from)? {
+            // Under its name: when this is repeated, those that are gone are noted already.
+            let marker = format!("{}{}", triggers_marker(&self.book.marker(key)), sha256(trigger.name.as_bytes()));
+            self.mark(&marker, 0, Some(&json!(trigger).to_string())).await?;
             let name = quoted(own.database, &trigger.name);
             let drop = format!("DROP TRIGGER IF EXISTS {name}");
             self.execute_patiently(&drop).await.map_err(|error| refused(plan, unit, &error))?;
@@ -131,11 +163,9 @@ impl Run {
 
     /// Gives a table back the triggers that were taken from it.
     pub(super) async fn triggers_back(&mut self, key: &StatementKey) -> Result<(), StepError> {
-        let sql = format!("SELECT note FROM {} WHERE marker LIKE ? ORDER BY at, marker", self.markers());
+        // In the order in which they were noted: of two for the same event the first fires first.
         let pattern = format!("{}%", triggers_marker(&self.book.marker(key)));
-        let noted = self.ask(&sql, &[json!(pattern)]).await?;
-        let texts = noted.iter().filter_map(|row| row.get("note")?.as_str());
-        let triggers: Vec<Trigger> = texts.filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let triggers: Vec<Trigger> = self.notes(&pattern).await?;
         let database = self.database.clone();
         for trigger in triggers {
             let name = ObjectRef::new(&database, &trigger.name);
@@ -248,6 +278,11 @@ pub(super) enum Earlier {
     Untouched,
     /// It was tried to bring it back, and all or some of it stayed; the object may have been in use since.
     Tried,
+}
+
+/// Whose a trigger is, as its definition says it.
+fn definer(create: &str) -> Option<&str> {
+    create.split_once("DEFINER=")?.1.split_once(" TRIGGER ").map(|(definer, _)| definer.trim())
 }
 
 /// How the markers begin that have the triggers of a moved table.

@@ -9,7 +9,8 @@ use saga::{Keeper, Preservation, StepError};
 use serde_json::json;
 
 use super::copies::Captured;
-use super::rows_back::{Way, changed_since};
+use super::merge::Way;
+use super::rows_back::changed_since;
 use super::run::Plan;
 use super::session::{Run, list, quoted};
 use super::statement::Work;

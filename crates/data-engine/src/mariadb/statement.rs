@@ -145,6 +145,9 @@ impl Run {
                 return Err(Attempt::Uncounted { seen, rows });
             }
         }
+        for statement in work.afterwards {
+            self.session.execute(statement).await.map_err(Attempt::Failed)?;
+        }
         if let Some(check) = work.check {
             let wrong = self.count(check).await?;
             if wrong != 0 {
@@ -265,6 +268,8 @@ pub(crate) struct Work<'a> {
     pub(crate) prepare: &'a [String],
     /// What changes rows.
     pub(crate) statements: &'a [String],
+    /// What follows and whose rows do not count.
+    pub(crate) afterwards: &'a [String],
     /// Counts, as `n`, what is wrong afterwards, before anything is final.
     pub(crate) check: Option<&'a str>,
     /// Whether our triggers have to have seen as many rows as were changed.

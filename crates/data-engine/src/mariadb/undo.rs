@@ -13,10 +13,11 @@ use sql_script::{AlterAction, Effect};
 
 use super::alter::reduced;
 use super::copies::Captured;
+use super::merge::Way;
 use super::preserve::foreign_keys_marker;
 use super::probe::{Found, look};
 use super::restore::Stays;
-use super::rows_back::{Way, changed_since};
+use super::rows_back::changed_since;
 use super::run::Plan;
 use super::session::{Run, quoted};
 use super::statement::{sets_session, unclear};
@@ -87,6 +88,10 @@ impl Run {
             };
             if !done {
                 never_left.extend(self.ids_of(forth, unit));
+                if matches!(unit.treatment, Treatment::KeepTable { .. }) {
+                    // It is still there, perhaps without its triggers, which go first.
+                    self.triggers_back(&key).await?;
+                }
             }
             whole &= done;
         }
@@ -142,17 +147,12 @@ impl Run {
                 }
             }
         }
-        // Also those of a table that never left.
-        for unit in forth.units.iter().rev() {
-            if matches!(unit.treatment, Treatment::KeepTable { .. }) {
-                self.triggers_back(&forth.key(unit)).await?;
-            }
-        }
         for (one, table, ..) in moved.iter().rev() {
             let unit = forth.units.iter().find(|unit| self.book.preservation_id(&forth.key(unit)) == one.id);
             if let Some(unit) = unit {
-                let marker = foreign_keys_marker(&self.book.marker(&forth.key(unit)));
-                self.foreign_keys_back(table, &marker).await?;
+                let key = forth.key(unit);
+                self.foreign_keys_back(table, &foreign_keys_marker(&self.book.marker(&key))).await?;
+                self.triggers_back(&key).await?;
             }
             self.book.restored(one.id).await?;
         }

@@ -100,18 +100,30 @@ async fn a_table_that_others_point_at_is_not_taken_away() {
     assert!(error.message.to_string().contains("child"), "{error}");
 }
 
+/// A table with two triggers for the same event, of which the second builds on the first.
+async fn counted() -> Base {
+    let base = Base::new();
+    base.execute("CREATE TABLE counted (id INT PRIMARY KEY, n INT)").await;
+    base.execute("CREATE TRIGGER two BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = 1").await;
+    base.execute("CREATE TRIGGER one BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = NEW.n + 1").await;
+    base.execute("INSERT INTO counted (id) VALUES (1)").await;
+    base
+}
+
+/// Neither script makes triggers.
+fn drop_counted() -> (String, &'static str) {
+    let drop = "DROP TABLE counted; CREATE TABLE other (id INT PRIMARY KEY)";
+    ("DROP TABLE other; CREATE TABLE counted (id INT PRIMARY KEY, n INT)".to_owned(), drop)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_table_has_its_triggers_again_when_the_drop_is_taken_back_wherever_the_worker_died() {
-    let down = "DROP TABLE counted; CREATE TABLE other (id INT PRIMARY KEY)";
-    let migration = [scripts("1", "DROP TABLE other; CREATE TABLE counted (id INT PRIMARY KEY)", down)];
+    let (make, drop) = drop_counted();
+    let migration = [scripts("1", &make, drop)];
     at_deaths(0, |death| {
         let migration = migration.clone();
         async move {
-            let base = Base::new();
-            base.execute("CREATE TABLE counted (id INT PRIMARY KEY, n INT)").await;
-            base.execute("CREATE TRIGGER one BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = 1").await;
-            base.execute("CREATE TRIGGER two BEFORE INSERT ON counted FOR EACH ROW SET NEW.n = NEW.n + 1").await;
-            base.execute("INSERT INTO counted (id) VALUES (1)").await;
+            let base = counted().await;
             let (job, ended) = base.jobs.run_dying(death, Direction::Down, &migration).await;
             base.jobs.undo(job, Direction::Down, &migration).await;
             base.execute("INSERT INTO counted (id) VALUES (2)").await;
@@ -120,6 +132,38 @@ async fn a_dropped_table_has_its_triggers_again_when_the_drop_is_taken_back_wher
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_table_that_could_not_be_moved_has_its_triggers_again() {
+    let (make, drop) = drop_counted();
+    for (direction, migration) in
+        [(Direction::Down, [scripts("1", &make, drop)]), (Direction::Up, [scripts("1", drop, &make)])]
+    {
+        let base = counted().await;
+        // Its triggers can be dropped, and the table itself cannot.
+        let engine = base.engine_with("SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, TRIGGER, LOCK TABLES");
+        let error = engine.migrate(&base.jobs.claim(Job::new()), direction, &migration).await.unwrap_err();
+        assert!(error.message.to_string().contains("belongs to `backout`@"), "{direction:?}: {error}");
+        assert!(error.hint.unwrap().to_string().starts_with("GRANT SET USER ON *.* TO 'limited_"), "{direction:?}");
+        assert_eq!(base.rows("SHOW TRIGGERS").await.len(), 2, "{direction:?}");
+        let owner = format!("DEFINER=`limited_{}`@`%`", base.target.database());
+        for (name, set) in [("one", "NEW.n + 1"), ("two", "1")] {
+            base.execute(&format!("DROP TRIGGER {name}")).await;
+            let order = if name == "two" { "PRECEDES one" } else { "" };
+            let body = format!("BEFORE INSERT ON counted FOR EACH ROW {order} SET NEW.n = {set}");
+            base.execute(&format!("CREATE {owner} TRIGGER {name} {body}")).await;
+        }
+        let job = Job::new();
+        for _ in 0..2 {
+            let error = engine.migrate(&base.jobs.claim(job), direction, &migration).await.unwrap_err();
+            assert!(error.message.to_string().contains("command denied"), "{direction:?}: {error}");
+            assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{direction:?}");
+        }
+        engine.undo(&base.jobs.claim(job), direction, &migration).await.unwrap();
+        base.execute("INSERT INTO counted (id) VALUES (2)").await;
+        assert_eq!(base.rows("SELECT id, n FROM counted ORDER BY id").await, ["1,2", "2,2"], "{direction:?}");
+    }
 }
 
 #[tokio::test]

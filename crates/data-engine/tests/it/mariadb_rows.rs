@@ -1,5 +1,7 @@
 //! Rows that statements change or remove: put aside as they do, back when the migration goes the other way.
 
+use std::time::Duration;
+
 use domain::ledger::Direction;
 use saga::ErrorKind;
 
@@ -144,6 +146,30 @@ async fn rows_that_could_not_come_back_are_not_changed() {
     }
 }
 
+#[tokio::test]
+async fn a_user_who_may_not_make_triggers_is_told_what_to_grant() {
+    let base = people().await;
+    let engine = base.engine_with("SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, LOCK TABLES");
+    let migration = [scripts("1", "SELECT 1", "DELETE FROM people")];
+    let before = base.rows(ROWS).await;
+    let error = engine.migrate(&base.jobs.claim(Job::new()), Direction::Down, &migration).await.unwrap_err();
+    let hint = error.hint.as_ref().map(ToString::to_string).unwrap_or_default();
+    assert!(hint.starts_with(&format!("GRANT TRIGGER ON `{}`.* TO 'limited_", base.target.database())), "{hint}");
+    assert_eq!(base.rows(ROWS).await, before);
+}
+
+#[tokio::test]
+async fn rows_that_do_not_become_what_they_were_are_told() {
+    let base = people().await;
+    let migration = [scripts("1", "SELECT 1", "UPDATE people SET level = 'x' WHERE id = 1")];
+    base.jobs.run(Direction::Up, &migration).await;
+    base.jobs.run(Direction::Down, &migration).await;
+    base.execute("CREATE TRIGGER stubborn BEFORE UPDATE ON people FOR EACH ROW SET NEW.level = 'mine'").await;
+    let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows("SELECT level FROM people WHERE id = 1").await, ["mine"]);
+    assert!(up.warnings[0].to_string().contains("1 rows of people were changed since"), "{:?}", up.warnings);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_rows_end_the_same_wherever_the_worker_dies() {
     let up = "ALTER TABLE people ADD COLUMN role VARCHAR(9); UPDATE people SET role = LEFT(level, 3);
@@ -218,4 +244,47 @@ async fn an_up_that_is_taken_back_leaves_rows_as_they_were_wherever_it_ends() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_in_the_middle_of_changing_rows_has_changed_and_kept_none() {
+    let base = people().await;
+    // A trigger of the application's stands still at the third row until the gate opens.
+    let gate = format!("gate_{}", base.target.database());
+    base.execute(&format!(
+        "CREATE TRIGGER slow BEFORE UPDATE ON people FOR EACH ROW BEGIN IF OLD.id = 3 THEN DO GET_LOCK('{gate}', 60); END IF; END"
+    ))
+    .await;
+    let mut keeper = base.session().await;
+    keeper.execute(&format!("DO GET_LOCK('{gate}', 0)")).await.unwrap();
+    let migration = [scripts("1", "SELECT 1", "UPDATE people SET level = CONCAT(level, '!')")];
+    base.jobs.run(Direction::Up, &migration).await;
+    let before = base.rows(ROWS).await;
+    let job = Job::new();
+    let cx = base.jobs.claim(job);
+    let mut orphan = Box::pin(base.jobs.engine.migrate(&cx, Direction::Down, &migration));
+    let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock' AND DB = DATABASE()";
+    tokio::select! {
+        ended = &mut orphan => panic!("{ended:?}"),
+        seen = testkit::eventually(Duration::from_secs(10), || async { base.rows(waits).await == ["1"] }) => seen.unwrap(),
+    }
+    assert_eq!(base.rows("SHOW TRIGGERS").await.len(), 2);
+    let stuck = base.jobs.journal.connection(job.0).unwrap();
+    // The worker is stopped here, not dead: nobody polls it, and its connection is open.
+    let taker = base.jobs.claim(job);
+    let mut taking = Box::pin(base.jobs.engine.migrate(&taker, Direction::Down, &migration));
+    let gone = format!("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = {stuck}");
+    tokio::select! {
+        ended = &mut taking => panic!("{ended:?}"),
+        seen = testkit::eventually(Duration::from_secs(10), || async { base.rows(&gone).await == ["0"] }) => seen.unwrap(),
+    }
+    assert_eq!(base.rows(ROWS).await, before);
+    keeper.execute(&format!("DO RELEASE_LOCK('{gate}')")).await.unwrap();
+    assert_eq!(taking.await.unwrap().rows_preserved, 4);
+    orphan.await.unwrap_err();
+    assert_eq!(base.rows("SELECT level FROM people ORDER BY id").await, ["guest!", "owner!", "Guest !", "admin!"]);
+    assert_eq!(base.rows("SHOW TRIGGERS").await.len(), 1);
+    base.execute("DROP TRIGGER slow").await;
+    base.jobs.run(Direction::Up, &migration).await;
+    assert_eq!(base.rows(ROWS).await, before);
 }

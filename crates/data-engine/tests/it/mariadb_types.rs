@@ -119,6 +119,11 @@ async fn changes_of_types_end_the_same_wherever_the_worker_dies() {
             undone.jobs.undo(job, Direction::Down, &migration).await;
             assert_eq!(undone.rows(ROWS).await, before, "{death:?}");
             assert!(undone.jobs.journal.waiting().is_empty(), "{death:?}");
+            let keep = format!("SHOW TABLES FROM backout_keep_{} LIKE 'trial_%'", undone.target.database());
+            let exists = format!("SHOW DATABASES LIKE 'backout_keep_{}'", undone.target.database());
+            if !undone.rows(&exists).await.is_empty() {
+                assert!(undone.rows(&keep).await.is_empty(), "{death:?}: a copy is left over");
+            }
             true
         }
     })

@@ -32,6 +32,21 @@ impl Base {
         Self { jobs: Jobs { journal, engine }, target }
     }
 
+    /// An engine on the same database and journal, for a user with these privileges there and all on what is kept.
+    pub(crate) fn engine_with(&self, privileges: &str) -> DataEngine {
+        let (database, user) = (self.target.database(), format!("limited_{}", self.target.database()));
+        for sql in [
+            format!("CREATE USER `{user}`@'%' IDENTIFIED BY 'limited'"),
+            format!("GRANT {privileges} ON `{database}`.* TO `{user}`@'%'"),
+            format!("GRANT ALL ON `backout_keep_{database}`.* TO `{user}`@'%'"),
+        ] {
+            server().execute(&sql).unwrap();
+        }
+        let url = format!("mariadb://{user}:limited@127.0.0.1:{}/{database}", server().port());
+        let target = DataTarget::MariaDb(Target::new(url.into()).unwrap());
+        DataEngine::new("main".to_owned(), target, self.jobs.journal.clone())
+    }
+
     pub(crate) async fn session(&self) -> Session {
         self.target.connect(&SessionOptions::default()).await.unwrap()
     }
