@@ -33,9 +33,11 @@ doc: ## Build the documentation of the code
 test: setup examples lint doc build ## Run every check
 	cargo test --workspace --quiet
 
-chaos: setup examples build ## Run the long form of the fault tests
+chaos: setup examples build ## Run the long form of the fault tests, and those with other tools' ledgers (needs npm)
 	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-tests faults:: -- --include-ignored
 	BACKOUT_TEST_CHAOS=1 cargo test --quiet -p backout-data-engine
+	@scripts/ledger-tools
+	cargo test --quiet -p backout-driver-mariadb -p backout-driver-mongodb -- --include-ignored
 
 bench: setup examples ## Measure beside bare limits and peers, release build (ONLY="queue api")
 	@crates/bench/peers/install

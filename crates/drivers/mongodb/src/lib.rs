@@ -9,6 +9,7 @@ mod archive_format;
 mod collections;
 mod error;
 mod fields;
+mod image_job;
 mod images;
 mod images_restore;
 mod keep;
