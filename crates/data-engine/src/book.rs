@@ -208,19 +208,23 @@ impl Book {
     /// The id of what a statement puts aside: the same whenever it is repeated, and in the order of jobs and,
     /// within a script, of statements.
     pub(crate) fn preservation_id(&self, key: &StatementKey) -> PreservationId {
-        self.id_of(key, &self.marker(key))
+        let digest = Sha256::digest(self.marker(key));
+        self.id_of(key, digest[2], &digest[3..])
     }
 
-    /// As [`Book::preservation_id`], for one of several things that a statement puts aside.
+    /// As [`Book::preservation_id`], for one of several things that a statement puts aside: in their order, too, and the
+    /// first of them is the newest.
     pub(crate) fn part_id(&self, key: &StatementKey, number: usize) -> PreservationId {
-        self.id_of(key, &format!("{}/{number}", self.marker(key)))
+        let place = u8::try_from(63_usize.saturating_sub(number)).unwrap_or_default();
+        self.id_of(key, place, &Sha256::digest(format!("{}/{number}", self.marker(key))))
     }
 
-    fn id_of(&self, key: &StatementKey, what: &str) -> PreservationId {
+    /// `place` orders what has the same statement, by its lower six bits.
+    fn id_of(&self, key: &StatementKey, place: u8, digest: &[u8]) -> PreservationId {
         let mut bytes = [0_u8; 16];
         bytes[..6].copy_from_slice(&self.cx.held().job.0.as_bytes()[..6]);
-        let digest = Sha256::digest(what);
-        bytes[6..].copy_from_slice(&digest[..10]);
+        bytes[8] = place;
+        bytes[9..].copy_from_slice(&digest[..7]);
         // Twelve bits beside the version number, so that a script's statements stay in their order.
         let index = key.index.min(0x0fff);
         bytes[6] = u8::try_from(index >> 8).unwrap_or_default();

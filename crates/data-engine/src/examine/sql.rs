@@ -277,8 +277,12 @@ impl Conversion {
 
     /// What is put aside, for a person: only the values that do not survive.
     pub(crate) fn objects(&self) -> Vec<String> {
-        let all = self.texts.then(|| format!("texts of {}", self.table));
-        self.columns.iter().map(|(from, _)| format!("values of {}.{from}", self.table)).chain(all).collect()
+        let all = self.texts.then(|| format!("texts of {} that their new character set changes", self.table));
+        self.columns
+            .iter()
+            .map(|(from, _)| format!("values of {}.{from} that its new type changes", self.table))
+            .chain(all)
+            .collect()
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! Triggers of ours note each row as it was and as it became, in the statement's own transaction: exactly the rows that
 //! it touched, whatever its conditions say, while the application goes on writing. They do nothing in other sessions and
-//! are gone afterwards. InnoDB runs no triggers for what foreign keys cascade, so statements that would cascade are
-//! refused.
+//! are gone afterwards.
 
 use domain::ids::PreservationId;
 use driver_mariadb::{Column, ObjectRef, quote_identifier};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use sql_script::Effect;
 
 use super::copies::{Captured, Event, events, numbered};
+use super::follow::{self, Follower};
 use super::run::Plan;
 use super::session::{Run, quoted};
 use super::statement::{Work, at_place, refused};
@@ -29,18 +29,16 @@ impl Run {
         key: &StatementKey,
         tables: &[String],
     ) -> Result<(), StepError> {
-        let mut captured = Vec::with_capacity(tables.len());
-        for (number, table) in tables.iter().enumerate() {
-            captured.push(self.copies_of(plan, unit, key, number, table).await?);
-        }
+        let captured = self.copies_for(plan, unit, key, tables).await?;
         self.create_keep_database().await?;
         self.assert_lock().await?;
         self.book.intent(key).await?;
         let marker = self.book.marker(key);
-        let note: Vec<&Captured> = captured.iter().map(|(copies, _)| copies).collect();
+        let followers = captured.iter().flat_map(|one| one.followers.iter().map(|follower| &follower.copies));
+        let note: Vec<&Captured> = captured.iter().map(|one| &one.copies).chain(followers).collect();
         self.mark_anew(&rows_marker(&marker), 0, Some(&json!(note).to_string())).await?;
-        for (copies, columns) in &captured {
-            self.arm(plan, unit, copies, columns).await?;
+        for one in &captured {
+            self.arm(plan, unit, one).await?;
         }
         let fence = self.fence(key);
         let prepare = [format!("SET @backout_capture = '{fence}', @backout_seen = 0")];
@@ -65,8 +63,9 @@ impl Run {
     ) -> Result<(), StepError> {
         let mut preserved = None;
         for (number, copies) in self.captured(key).await?.iter().enumerate() {
-            for event in events(&unit.effect) {
-                let trigger = quoted(&self.database, &copies.trigger(*event));
+            let follow = events(&unit.effect).contains(&Event::Delete).then(|| follow::trigger_name(copies));
+            for name in events(&unit.effect).iter().map(|event| copies.trigger(*event)).chain(follow) {
+                let trigger = quoted(&self.database, &name);
                 self.execute_patiently(&format!("DROP TRIGGER IF EXISTS {trigger}"))
                     .await
                     .map_err(|error| refused(plan, unit, &error))?;
@@ -165,7 +164,8 @@ impl Run {
     pub(super) fn ids_of(&self, plan: &Plan<'_>, unit: &Unit) -> Vec<PreservationId> {
         let key = plan.key(unit);
         let parts = match &unit.treatment {
-            Treatment::KeepRows { tables } => tables.len(),
+            // With the rows that follow.
+            Treatment::KeepRows { .. } => follow::MOST,
             Treatment::Convert(_) => 1,
             _ => usize::from(unit.is_dml),
         };
@@ -188,8 +188,30 @@ impl Run {
         Ok((waits && table.database.is_none()).then(|| table.name.clone()))
     }
 
+    /// What the copies of a statement's rows will be like; an error where they could not come back.
+    pub(super) async fn copies_for(
+        &mut self,
+        plan: &Plan<'_>,
+        unit: &Unit,
+        key: &StatementKey,
+        tables: &[String],
+    ) -> Result<Vec<Source>, StepError> {
+        let mut sources: Vec<Source> = Vec::with_capacity(tables.len());
+        for (number, table) in tables.iter().enumerate() {
+            let (copies, columns) = self.copies_of(plan, unit, key, number, table).await?;
+            self.assert_no_update_follows(plan, unit, table).await?;
+            let mut followers = Vec::new();
+            if events(&unit.effect).contains(&Event::Delete) {
+                let first = tables.len() + sources.iter().map(|one| one.followers.len()).sum::<usize>();
+                followers = self.followers(plan, unit, key, table, first).await?;
+            }
+            sources.push(Source { copies, columns, followers });
+        }
+        Ok(sources)
+    }
+
     /// What the copies of a table's rows will be like; an error where they could not come back.
-    async fn copies_of(
+    pub(super) async fn copies_of(
         &mut self,
         plan: &Plan<'_>,
         unit: &Unit,
@@ -197,26 +219,17 @@ impl Run {
         number: usize,
         table: &str,
     ) -> Result<(Captured, Vec<Column>), StepError> {
-        let place = plan.place(unit);
-        let cannot = |why: Sentence| {
-            StepError::permanent(sentence!("{place}: rows of {table} cannot be put aside: {why}", place, table, why))
-        };
         let database = self.database.clone();
         let own = ObjectRef::new(&database, table);
+        let refuse = |why: Sentence| cannot(plan, unit, table, &why);
         match self.engine_of(own).await?.as_deref() {
             Some("InnoDB") => {}
-            Some(_) => return Err(cannot(sentence!("table {table} knows no transactions", table))),
-            None => return Err(cannot(sentence!("there is no table {table}", table))),
+            Some(_) => return Err(refuse(sentence!("table {table} knows no transactions", table))),
+            None => return Err(refuse(sentence!("there is no table {table}", table))),
         }
         let primary = self.session.primary_key(own).await.map_err(Error::from)?;
         if primary.is_empty() {
-            return Err(cannot(sentence!("the table has no primary key by which they could come back")));
-        }
-        if let Some(name) = self.cascade_of(own, unit).await? {
-            return Err(cannot(sentence!(
-                "foreign key {name} would change rows of its table along with them; change those in a statement before",
-                name
-            )));
+            return Err(refuse(sentence!("the table has no primary key by which they could come back")));
         }
         let columns = self.session.columns(own).await.map_err(Error::from)?;
         let data = |column: &&Column| column.generated.is_none() && !primary.contains(&column.name);
@@ -237,22 +250,27 @@ impl Run {
         format!("backout_{}", self.book.short_id(key))
     }
 
-    /// Makes the copy's table and the triggers that fill it. What is there is left over: nothing was committed with it.
-    async fn arm(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit,
-        copies: &Captured,
-        columns: &[Column],
-    ) -> Result<(), StepError> {
-        let data: Vec<&Column> =
-            copies.columns.iter().filter_map(|name| columns.iter().find(|column| column.name == *name)).collect();
-        self.execute_in_keep(&format!("DROP TABLE IF EXISTS {}", copies.copy().quoted())).await?;
-        self.execute_in_keep(&copies.create(columns, (data.clone(), data))).await?;
+    /// Makes the copies' tables and the triggers that fill them. What is there is left over: nothing was committed with it.
+    async fn arm(&mut self, plan: &Plan<'_>, unit: &Unit, source: &Source) -> Result<(), StepError> {
+        let followers = source.followers.iter().map(|follower| (&follower.copies, &follower.columns));
+        for (copies, columns) in std::iter::once((&source.copies, &source.columns)).chain(followers).collect::<Vec<_>>()
+        {
+            let data: Vec<&Column> =
+                copies.columns.iter().filter_map(|name| columns.iter().find(|column| column.name == *name)).collect();
+            self.execute_in_keep(&format!("DROP TABLE IF EXISTS {}", copies.copy().quoted())).await?;
+            self.execute_in_keep(&copies.create(columns, (data.clone(), data))).await?;
+        }
         let database = self.database.clone();
-        for event in events(&unit.effect) {
-            let trigger = quoted(&database, &copies.trigger(*event));
-            for sql in [format!("DROP TRIGGER IF EXISTS {trigger}"), copies.trigger_sql(&database, *event)] {
+        let mut triggers: Vec<(String, String)> = events(&unit.effect)
+            .iter()
+            .map(|event| (source.copies.trigger(*event), source.copies.trigger_sql(&database, *event)))
+            .collect();
+        if !source.followers.is_empty() {
+            let create = follow::trigger_sql(&database, &source.copies, &source.followers);
+            triggers.push((follow::trigger_name(&source.copies), create));
+        }
+        for (name, create) in triggers {
+            for sql in [format!("DROP TRIGGER IF EXISTS {}", quoted(&database, &name)), create] {
                 if let Err(error) = self.execute_patiently(&sql).await {
                     return Err(self.cannot_arm(plan, unit, &error).await?);
                 }
@@ -296,22 +314,27 @@ impl Run {
         Ok(self.ask(&sql, &[]).await?.is_empty())
     }
 
-    /// The foreign key by which the statement would change other rows without a trigger, if there is one.
-    async fn cascade_of(&mut self, table: ObjectRef<'_>, unit: &Unit) -> Result<Option<String>, StepError> {
+    /// Fails where the statement would change what others point at, and they along with it.
+    async fn assert_no_update_follows(&mut self, plan: &Plan<'_>, unit: &Unit, table: &str) -> Result<(), StepError> {
+        if !events(&unit.effect).contains(&Event::Update) {
+            return Ok(());
+        }
         let assigned: &[String] = match &unit.effect {
             Effect::Update { columns, .. } => columns,
             _ => &[],
         };
-        let events = events(&unit.effect);
-        let keys = self.session.cascades(table).await.map_err(Error::from)?;
-        let hits = |key: &&driver_mariadb::Cascade| {
-            let changes = |column: &String| assigned.iter().any(|one| one.eq_ignore_ascii_case(column));
-            (key.on_delete && events.contains(&Event::Delete))
-                || (key.on_update
-                    && events.contains(&Event::Update)
-                    && (assigned.is_empty() || key.columns.iter().any(changes)))
-        };
-        Ok(keys.iter().find(hits).map(|key| format!("{} ({}.{})", key.name, key.database, key.table)))
+        let database = self.database.clone();
+        let keys = self.session.cascades(ObjectRef::new(&database, table)).await.map_err(Error::from)?;
+        let changes =
+            |column: &String| assigned.is_empty() || assigned.iter().any(|one| one.eq_ignore_ascii_case(column));
+        let follows = keys.iter().find(|key| key.on_update && key.columns.iter().any(|(_, column)| changes(column)));
+        let Some(key) = follows else { return Ok(()) };
+        let name = format!("{} ({}.{})", key.name, key.database, key.table);
+        let why = sentence!(
+            "foreign key {name} would change rows of its table along with them; change those in a statement before",
+            name
+        );
+        Err(cannot(plan, unit, table, &why))
     }
 
     pub(super) async fn engine_of(&mut self, table: ObjectRef<'_>) -> Result<Option<String>, StepError> {
@@ -320,6 +343,20 @@ impl Run {
         let rows = self.ask(sql, &[json!(table.database), json!(table.name)]).await?;
         Ok(rows.first().and_then(|row| row.get("engine")).and_then(Value::as_str).map(str::to_owned))
     }
+}
+
+/// A table that a statement changes, with what its copies need.
+pub(super) struct Source {
+    copies: Captured,
+    columns: Vec<Column>,
+    /// The tables whose rows follow, each behind the one that it points at.
+    followers: Vec<Follower>,
+}
+
+/// The error of rows that could not come back.
+pub(super) fn cannot(plan: &Plan<'_>, unit: &Unit, table: &str, why: &Sentence) -> StepError {
+    let place = plan.place(unit);
+    StepError::permanent(sentence!("{place}: rows of {table} cannot be put aside: {why}", place, table, why))
 }
 
 /// The marker that has a statement's copies.

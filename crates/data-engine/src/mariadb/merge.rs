@@ -1,10 +1,10 @@
 //! The statements that bring copied rows back into their table, each row unless somebody changed it since.
 
-use driver_mariadb::quote_identifier;
+use driver_mariadb::{Cascade, OnDelete, quote_identifier};
 
 use super::copies::{Captured, numbered};
 use super::restore::FAITHFUL;
-use super::session::list;
+use super::session::{list, quoted};
 
 /// What becomes of a copied row: it comes back.
 const BACK: u8 = 1;
@@ -50,6 +50,8 @@ pub(super) struct Merge<'a> {
     /// The columns that come back.
     pub(super) columns: Vec<Place>,
     pub(super) through: &'a [Captured],
+    /// Foreign keys by which other rows would go with those that are removed.
+    pub(super) cascades: &'a [Cascade],
     pub(super) way: Way,
 }
 
@@ -69,7 +71,8 @@ impl Merge<'_> {
         let inserted = match self.way {
             Way::Opposite => AWAY.to_string(),
             Way::Undo => {
-                format!("IF({absent}, {AWAY}, IF({}, {BACK}, {CHANGED}))", each(&|column| self.is_as_left(column)))
+                let is_as_left = each(&|column| self.is_as_left(column));
+                format!("IF({absent}, {AWAY}, IF({is_as_left} AND {}, {BACK}, {CHANGED}))", self.is_alone())
             }
         };
         format!(
@@ -152,7 +155,8 @@ impl Merge<'_> {
             })
             .collect();
         let rows = format!("{} AS t JOIN {copy} AS k ON {} WHERE k.fate = {BACK}", self.table, self.keys("t"));
-        let mut statements = vec![format!("DELETE t FROM {rows} AND k.had AND NOT k.has AND {as_came}")];
+        let mut statements =
+            vec![format!("DELETE t FROM {rows} AND k.had AND NOT k.has AND {as_came} AND {}", self.is_alone())];
         if !settings.is_empty() {
             let rows = rows.replacen(" WHERE ", &format!(" SET {} WHERE ", settings.join(", ")), 1);
             statements.push(format!("{FAITHFUL} UPDATE {rows} AND k.had AND k.has"));
@@ -242,6 +246,19 @@ impl Merge<'_> {
         (0..self.through.len()).rev().fold("FALSE".to_owned(), |otherwise, at| {
             format!("IF({} IS NULL, {otherwise}, NOT u{at}.had)", first_key(at))
         })
+    }
+
+    /// Whether removing the row takes no other along, which somebody has written meanwhile.
+    fn is_alone(&self) -> String {
+        let follows = |cascade: &Cascade| {
+            let pairs = cascade.columns.iter().map(|(column, points_at)| {
+                format!("f.{} = t.{}", quote_identifier(column), quote_identifier(points_at))
+            });
+            let table = quoted(&cascade.database, &cascade.table);
+            format!("NOT EXISTS (SELECT 1 FROM {table} AS f WHERE {})", all(&pairs.collect::<Vec<_>>()))
+        };
+        let taking = self.cascades.iter().filter(|cascade| cascade.on_delete != OnDelete::Refuse);
+        all(&taking.map(follows).collect::<Vec<_>>())
     }
 
     fn joins(&self) -> String {

@@ -4,6 +4,7 @@ mod alter;
 mod capture;
 mod convert;
 mod copies;
+mod follow;
 mod ledger;
 mod markers;
 mod merge;

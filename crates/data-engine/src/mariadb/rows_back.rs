@@ -1,7 +1,7 @@
 //! Brings rows back that a statement changed or removed: each unless somebody changed it since.
 
 use domain::ids::PreservationId;
-use driver_mariadb::ObjectRef;
+use driver_mariadb::{Cascade, ObjectRef};
 use saga::StepError;
 use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,9 @@ impl Run {
         }
         if self.marked(marker).await?.is_none() {
             let columns = self.columns_for(copies).await?;
-            let merge = Merge { table: self.own(&copies.table).quoted(), copies, columns, through, way };
+            let cascades = self.cascades_of(copies).await?;
+            let table = self.own(&copies.table).quoted();
+            let merge = Merge { table, copies, columns, through, cascades: &cascades, way };
             self.assert_lock().await?;
             let prepare = [merge.settle_earlier(), merge.decide()];
             let statements = merge.bring_back();
@@ -81,7 +83,9 @@ impl Run {
                     Err(Stays::NoPlace(why) | Stays::Conflict(why)) => return Err(StepError::unknown(why)),
                 };
                 let table = self.own(&copies.table).quoted();
-                let merge = Merge { table, copies: &copies, columns, through: &[], way: Way::Undo };
+                let cascades = self.cascades_of(&copies).await?;
+                let merge =
+                    Merge { table, copies: &copies, columns, through: &[], cascades: &cascades, way: Way::Undo };
                 self.assert_lock().await?;
                 let work = Work { statements: &merge.take_away(), ..Work::default() };
                 self.transaction(&work, &marker).await?;
@@ -89,6 +93,11 @@ impl Run {
             self.book.away_again(id).await?;
         }
         Ok(())
+    }
+
+    async fn cascades_of(&mut self, copies: &Captured) -> Result<Vec<Cascade>, StepError> {
+        let database = self.database.clone();
+        Ok(self.session.cascades(ObjectRef::new(&database, &copies.table)).await.map_err(Error::from)?)
     }
 
     /// The copied columns that the table still has; an error where one is gone that matters.

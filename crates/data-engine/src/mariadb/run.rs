@@ -113,6 +113,7 @@ impl Run {
         if plan.script.direction == Direction::Down {
             self.book.assert_belongs_to_up(&plan.script).await?;
         }
+        self.assert_rows_can_be_kept(plan).await?;
         let before = self.schema_before(&plan.script).await?;
         for unit in &plan.units {
             self.book.go_on()?;
@@ -122,5 +123,19 @@ impl Run {
         }
         self.restore_kept(plan).await?;
         self.finish(&plan.script, &end, &before, true).await.map(Some)
+    }
+
+    /// Fails before anything has happened where rows could not be put aside that the script changes, as far as that can be
+    /// told beforehand: behind the first change of a definition it may be another story.
+    async fn assert_rows_can_be_kept(&mut self, plan: &Plan<'_>) -> Result<(), StepError> {
+        for unit in &plan.units {
+            if unit.is_ddl || self.book.progress(&plan.key(unit))? != Progress::Untouched {
+                return Ok(());
+            }
+            if let Treatment::KeepRows { tables } = &unit.treatment {
+                self.copies_for(plan, unit, &plan.key(unit), tables).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -124,12 +124,19 @@ async fn rows_that_could_not_come_back_are_not_changed() {
     base.execute("CREATE TABLE nokey (a INT)").await;
     base.execute("INSERT INTO nokey VALUES (1)").await;
     base.execute("CREATE TABLE old (id INT PRIMARY KEY, a INT) ENGINE=MyISAM").await;
-    base.execute("CREATE TABLE child (id INT PRIMARY KEY, person INT, FOREIGN KEY (person) REFERENCES people (id) ON DELETE CASCADE)").await;
+    base.execute(
+        "CREATE TABLE tree (id INT PRIMARY KEY, above INT, FOREIGN KEY (above) REFERENCES tree (id) ON DELETE CASCADE)",
+    )
+    .await;
+    base.execute("CREATE TABLE code (id INT PRIMARY KEY, code INT UNIQUE)").await;
+    base.execute("CREATE TABLE coded (id INT PRIMARY KEY, code INT, FOREIGN KEY (code) REFERENCES code (code) ON UPDATE CASCADE)").await;
     base.execute("CREATE VIEW seen AS SELECT * FROM people").await;
     for (down, words) in [
         ("DELETE FROM nokey", "no primary key"),
         ("UPDATE old SET a = 2", "knows no transactions"),
-        ("DELETE FROM people", "child"),
+        ("DELETE FROM tree", "takes rows of tree along"),
+        ("UPDATE code SET code = 5", "would change rows of its table"),
+        ("UPDATE people SET level = 'x'; DELETE FROM nokey", "no primary key"),
         ("UPDATE people SET id = id + 10 WHERE id = 4", "the primary key changes"),
         ("DELETE FROM seen", "no table seen"),
         ("DELETE FROM elsewhere.people", "of a database that is named"),
@@ -144,6 +151,84 @@ async fn rows_that_could_not_come_back_are_not_changed() {
         base.jobs.undo(job, Direction::Down, &migration).await;
         assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{down}");
     }
+}
+
+/// Teams of people with tasks that have notes, and a room that a team may have.
+async fn teams() -> Base {
+    let base = people().await;
+    for sql in [
+        "ALTER TABLE people DROP COLUMN changed_at",
+        "CREATE TABLE teams (id INT PRIMARY KEY, lead INT, FOREIGN KEY (lead) REFERENCES people (id) ON DELETE CASCADE)",
+        "CREATE TABLE tasks (id INT PRIMARY KEY, team INT, what TEXT, FOREIGN KEY (team) REFERENCES teams (id) ON DELETE CASCADE)",
+        "CREATE TABLE notes (task INT, no INT, text TEXT, PRIMARY KEY (task, no), FOREIGN KEY (task) REFERENCES tasks (id) ON DELETE CASCADE)",
+        "CREATE TABLE rooms (id INT PRIMARY KEY, team INT NULL, FOREIGN KEY (team) REFERENCES teams (id) ON DELETE SET NULL)",
+        "INSERT INTO teams VALUES (1, 1), (2, 2), (3, 2)",
+        "INSERT INTO tasks VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')",
+        "INSERT INTO notes VALUES (1, 1, 'n'), (2, 1, 'n'), (2, 2, 'm')",
+        "INSERT INTO rooms VALUES (1, 1), (2, 2), (3, NULL)",
+    ] {
+        base.execute(sql).await;
+    }
+    base
+}
+
+/// Everything in them.
+async fn all_of_teams(base: &Base) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for table in ["people", "teams", "tasks", "notes", "rooms"] {
+        all.push(base.rows(&format!("SELECT * FROM {table} ORDER BY 1, 2")).await);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_foreign_keys_take_along_come_back_wherever_the_worker_dies() {
+    let migration = [scripts("1", "SELECT 1", "DELETE FROM people WHERE id = 2; UPDATE people SET note = 'n'")];
+    let undisturbed = teams().await;
+    undisturbed.jobs.run(Direction::Up, &migration).await;
+    let before = all_of_teams(&undisturbed).await;
+    let (_, down) = undisturbed.jobs.run(Direction::Down, &migration).await;
+    assert_eq!(down.rows_preserved, 1 + 2 + 2 + 2 + 1 + 3);
+    assert_eq!(undisturbed.rows("SELECT * FROM rooms ORDER BY id").await, ["1,1", "2,NULL", "3,NULL"]);
+    let expected = (undisturbed.state().await, all_of_teams(&undisturbed).await);
+    at_deaths(0, |death| {
+        let (migration, before, expected) = (migration.clone(), before.clone(), expected.clone());
+        async move {
+            let base = teams().await;
+            base.jobs.run(Direction::Up, &migration).await;
+            let (job, ended) = base.jobs.run_dying(death, Direction::Down, &migration).await;
+            if ended.is_some() {
+                return false;
+            }
+            base.jobs.resume(job, Direction::Down, &migration).await.unwrap();
+            assert_eq!((base.state().await, all_of_teams(&base).await), expected, "{death:?}");
+            assert_eq!(base.rows("SHOW TRIGGERS").await, [""; 0], "{death:?}");
+            let (_, up) = base.jobs.run(Direction::Up, &migration).await;
+            assert_eq!(all_of_teams(&base).await, before, "{death:?}");
+            assert!(up.warnings.is_empty(), "{death:?}: {:?}", up.warnings);
+
+            let undone = teams().await;
+            undone.jobs.run(Direction::Up, &migration).await;
+            let (job, _) = undone.jobs.run_dying(death, Direction::Down, &migration).await;
+            undone.jobs.undo(job, Direction::Down, &migration).await;
+            assert_eq!(all_of_teams(&undone).await, before, "{death:?}");
+            assert_eq!(undone.rows("SHOW TRIGGERS").await, [""; 0], "{death:?}");
+            true
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn taking_an_inserted_row_back_takes_no_row_of_others_along() {
+    let base = teams().await;
+    let up = "REPLACE INTO people (id, level) VALUES (9, 'new')";
+    let migration = [scripts("1", up, "SELECT 1")];
+    let (job, _) = base.jobs.run(Direction::Up, &migration).await;
+    base.execute("INSERT INTO teams VALUES (9, 9)").await;
+    base.jobs.undo(job, Direction::Up, &migration).await;
+    assert_eq!(base.rows("SELECT * FROM teams WHERE id = 9").await, ["9,9"]);
+    assert!(base.jobs.journal.progress_said("were changed since"));
 }
 
 #[tokio::test]

@@ -23,6 +23,6 @@ pub use error::{Error, Result};
 pub use fingerprint::{Change, Difference, Fingerprint, fingerprint};
 pub use ledger::{Ledger, LedgerForm, ledgers};
 pub use name::{ObjectRef, quote_identifier};
-pub use schema::{Cascade, Column, ForeignKey, RoutineKind, Trigger};
+pub use schema::{Cascade, Column, ForeignKey, OnDelete, RoutineKind, Trigger};
 pub use session::{Executed, ResultSet, Session, SessionOptions};
 pub use target::{Killed, Target};

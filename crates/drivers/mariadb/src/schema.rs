@@ -62,12 +62,24 @@ pub struct Cascade {
     pub table: String,
     /// The constraint's name.
     pub name: String,
-    /// The columns that it points at.
-    pub columns: Vec<String>,
-    /// Whether removing a row changes or removes those that point at it.
-    pub on_delete: bool,
-    /// Whether changing those columns does.
+    /// The columns that it points at, each behind the column that points.
+    pub columns: Vec<(String, String)>,
+    /// What becomes of a row when the one is removed that it points at.
+    pub on_delete: OnDelete,
+    /// Whether changing the columns that it points at changes them, too.
     pub on_update: bool,
+}
+
+/// What becomes of a row when the one is removed that its foreign key points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// The removal is refused.
+    Refuse,
+    /// It is removed as well.
+    Remove,
+    /// It points at nothing any more.
+    SetNull,
 }
 
 /// A kind of stored routine.
@@ -295,8 +307,8 @@ impl Session {
     /// Those of asking.
     pub async fn cascades(&mut self, table: ObjectRef<'_>) -> Result<Vec<Cascade>> {
         let sql = "SELECT c.CONSTRAINT_SCHEMA, c.TABLE_NAME, c.CONSTRAINT_NAME, \
-                   CAST(c.DELETE_RULE NOT IN ('RESTRICT', 'NO ACTION') AS CHAR), \
-                   CAST(c.UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION') AS CHAR), u.REFERENCED_COLUMN_NAME \
+                   c.DELETE_RULE, CAST(c.UPDATE_RULE NOT IN ('RESTRICT', 'NO ACTION') AS CHAR), \
+                   u.COLUMN_NAME, u.REFERENCED_COLUMN_NAME \
                    FROM information_schema.REFERENTIAL_CONSTRAINTS AS c \
                    JOIN information_schema.KEY_COLUMN_USAGE AS u ON u.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA \
                    AND u.TABLE_NAME = c.TABLE_NAME AND u.CONSTRAINT_NAME = c.CONSTRAINT_NAME \
@@ -309,7 +321,12 @@ impl Session {
             let mut cells = row.into_iter().map(Option::unwrap_or_default);
             let mut next = || cells.next().unwrap_or_default();
             let (database, table, name) = (next(), next(), next());
-            let (on_delete, on_update, column) = (next() == "1", next() == "1", next());
+            let on_delete = match next().as_str() {
+                "CASCADE" => OnDelete::Remove,
+                "SET NULL" => OnDelete::SetNull,
+                _ => OnDelete::Refuse,
+            };
+            let (on_update, column) = (next() == "1", (next(), next()));
             match cascades.last_mut() {
                 Some(last) if (&last.database, &last.table, &last.name) == (&database, &table, &name) => {
                     last.columns.push(column);
