@@ -6,6 +6,7 @@ use std::time::Duration;
 use data_engine::Space;
 use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::environment::{DataStore, Engine, Gateway, GatewayKind, Service};
+use domain::ledger::Direction;
 use domain::plan::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
     MaintenanceFacts, StoreFacts,
@@ -241,8 +242,12 @@ async fn answer_of(
 ) -> Result<StoreAnswer, store::Error> {
     let mut kept: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in database.kept_data(environment.id, &store.name).await? {
-        kept.entry(row.migration).or_default().push(row.object);
+        let objects = kept.entry(row.migration).or_default();
+        if row.comes_back_with == Direction::Up && !objects.contains(&row.object) {
+            objects.push(row.object);
+        }
     }
+    kept.retain(|_, objects| !objects.is_empty());
     let record = database.schema_record(environment.id, &store.name).await?;
     let mut facts = StoreFacts {
         engine: store.engine,

@@ -75,11 +75,13 @@ impl Database {
         .await?;
         rows.iter()
             .map(|row| {
+                let keeper = json_column(row, "keeper")?;
                 Ok(KeptView {
                     id: PreservationId(row.try_get("id")?),
                     migration: row.try_get("migration")?,
                     object: row.try_get("object")?,
-                    place: place(&json_column(row, "keeper")?),
+                    place: place(&keeper),
+                    comes_back_with: comes_back_with(&keeper),
                     rows: row.try_get("row_count")?,
                     kept_at: time(row, "kept_at")?,
                 })
@@ -187,6 +189,14 @@ fn ledger_row(row: &MySqlRow) -> Result<LedgerRowView> {
         reason: row.try_get("reason")?,
         at: time(row, "at")?,
     })
+}
+
+/// Which way a migration goes when what is kept comes back: rows that an up changed with its down, the rest with an up.
+fn comes_back_with(keeper: &Keeper) -> Direction {
+    match keeper {
+        Keeper::Rows { direction: Direction::Up, .. } => Direction::Down,
+        _ => Direction::Up,
+    }
 }
 
 fn place(keeper: &Keeper) -> String {

@@ -30,6 +30,16 @@ fn refusal(line: u32, column: u32, reason: &Sentence) -> ScriptRefusal {
     ScriptRefusal { position: format!("{line}:{column}"), reason: reason.clone() }
 }
 
+/// Notes what is destroyed and put aside, each object once.
+fn put_aside(facts: &mut ScriptFacts, objects: impl IntoIterator<Item = String>) {
+    for object in objects {
+        if !facts.destroys.contains(&object) {
+            facts.preserves.push(object.clone());
+            facts.destroys.push(object);
+        }
+    }
+}
+
 fn lost(what: &Sentence) -> Sentence {
     sentence!("this would destroy data that cannot be put aside yet: {what}", what)
 }

@@ -5,7 +5,7 @@ use mongo_script::{Compiled, Effect, IndexReference, Operation, Settings, compil
 use sentence::{Sentence, sentence};
 use serde_json::Value;
 
-use super::{is_ledger, lost, refusal};
+use super::{is_ledger, lost, put_aside, refusal};
 
 /// What has to happen around an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,12 @@ fn note(operation: &Operation, facts: &mut ScriptFacts) {
     match treatment(operation) {
         Treatment::Plain => {}
         Treatment::KeepFields { collection, fields, .. } => {
-            let objects = fields.iter().map(|field| format!("field {collection}.{field}"));
-            facts.preserves.extend(objects.clone());
-            facts.destroys.extend(objects);
+            put_aside(facts, fields.iter().map(|field| format!("field {collection}.{field}")));
         }
         Treatment::KeepCollection { collection } | Treatment::KeepOutput { collection } => {
-            both(facts, format!("collection {collection}"));
+            put_aside(facts, [format!("collection {collection}")]);
         }
-        Treatment::KeepDocuments { collection } => both(facts, format!("documents of {collection}")),
+        Treatment::KeepDocuments { collection } => put_aside(facts, [format!("documents of {collection}")]),
         Treatment::KeepIndexes { collection, indexes } => {
             for index in indexes {
                 let name = match index {
@@ -64,23 +62,15 @@ fn note(operation: &Operation, facts: &mut ScriptFacts) {
                     IndexReference::Key(key) => key.to_string(),
                     IndexReference::All => "*".to_owned(),
                 };
-                both(facts, format!("index {collection}.{name}"));
+                put_aside(facts, [format!("index {collection}.{name}")]);
             }
         }
-        Treatment::KeepReplaced { to, .. } => both(facts, format!("collection {to}")),
+        Treatment::KeepReplaced { to, .. } => put_aside(facts, [format!("collection {to}")]),
         Treatment::Unknown => facts.unknown.push(format!("{}:{}", operation.line, operation.column)),
         Treatment::Refuse { reason, destroys } => {
             facts.destroys.push(destroys.to_string());
             facts.refusals.push(refusal(operation.line, operation.column, &reason));
         }
-    }
-}
-
-/// Notes what is destroyed and put aside, once.
-fn both(facts: &mut ScriptFacts, object: String) {
-    if !facts.destroys.contains(&object) {
-        facts.preserves.push(object.clone());
-        facts.destroys.push(object);
     }
 }
 

@@ -8,7 +8,7 @@ use sql_script::{
     AlterAction, Classified, Effect, Rewrite, SplitError, TableName, classify, non_atomic, quote_identifier, split,
 };
 
-use super::{is_ledger, lost, refusal};
+use super::{is_ledger, lost, put_aside, refusal};
 use crate::script::{number, sha256};
 
 /// A statement as it is run and journalled: a `DROP` of several objects is several of them.
@@ -106,23 +106,14 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
         match unit.treatment {
             Treatment::Plain => {}
             Treatment::KeepColumns { table, columns } => {
-                let objects = columns.iter().map(|column| format!("column {table}.{column}"));
-                facts.preserves.extend(objects.clone());
-                facts.destroys.extend(objects);
+                put_aside(&mut facts, columns.iter().map(|column| format!("column {table}.{column}")));
             }
-            Treatment::KeepTable { table } => {
-                facts.preserves.push(format!("table {table}"));
-                facts.destroys.push(format!("table {table}"));
-            }
+            Treatment::KeepTable { table } => put_aside(&mut facts, [format!("table {table}")]),
             Treatment::KeepRows { tables } => {
-                let objects = tables.iter().map(|table| format!("rows of {table}"));
-                facts.preserves.extend(objects.clone());
-                facts.destroys.extend(objects);
+                put_aside(&mut facts, tables.iter().map(|table| format!("rows of {table}")));
             }
             Treatment::Convert(conversion) => {
-                let objects = conversion.objects();
-                facts.preserves.extend(objects.clone());
-                facts.destroys.extend(objects);
+                put_aside(&mut facts, conversion.objects());
             }
             Treatment::Unknown(_) => facts.unknown.push(format!("{}:{}", unit.line, unit.column)),
             Treatment::Refuse { reason, destroys } => {

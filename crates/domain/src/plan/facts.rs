@@ -258,6 +258,6 @@ pub struct StoreFacts {
     pub sizes: BTreeMap<String, u64>,
     /// Every migration that any release registered for it, by version.
     pub known: BTreeMap<String, MigrationFacts>,
-    /// Data put aside earlier and not yet brought back: migration version to the objects.
+    /// Data put aside earlier that an up of its migration brings back: migration version to the objects.
     pub kept: BTreeMap<String, Vec<String>>,
 }

@@ -120,6 +120,8 @@ pub struct KeptView {
     pub object: String,
     /// Where it is now.
     pub place: String,
+    /// Which way its migration goes when it comes back.
+    pub comes_back_with: Direction,
     /// Rows or documents.
     pub rows: u64,
     /// When it was put aside.
