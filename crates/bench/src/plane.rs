@@ -104,6 +104,7 @@ impl Plane {
             pivot: 0,
             steps: (0..).zip(specs).map(step).collect(),
             findings: Vec::new(),
+            accepted: Vec::new(),
             difference: Difference::default(),
             digest: "0".repeat(64),
             expected_ms: None,

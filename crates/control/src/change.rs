@@ -1,7 +1,10 @@
 //! What deployments and rollbacks share: a rollback is the deploy path with other inputs.
 
+use std::collections::BTreeSet;
+
 use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::environment::FieldError;
+use domain::finding::Code;
 use domain::ids::{DeploymentId, JobId};
 use domain::limits::MAX_REASON;
 use domain::plan::{self, Plan};
@@ -23,15 +26,51 @@ pub(crate) struct Consent<'a> {
     pub(crate) plan_digest: Option<&'a str>,
 }
 
+/// What the caller leaves to us no longer.
+#[derive(Default)]
+pub(crate) struct Choices {
+    schema: SchemaMode,
+    accepted: BTreeSet<Code>,
+}
+
+impl Choices {
+    /// # Errors
+    /// Where one of the codes is none that a person can accept.
+    pub(crate) fn new(schema: SchemaMode, accept: &[String]) -> Result<Self> {
+        let acceptable = |word: &String| Code::from_word(word).filter(|code| Code::ACCEPTABLE.contains(code));
+        let (mut accepted, mut errors) = (BTreeSet::new(), Vec::new());
+        for (at, word) in accept.iter().enumerate() {
+            match acceptable(word) {
+                Some(code) => drop(accepted.insert(code)),
+                None => errors.push(FieldError {
+                    field: format!("accept[{at}]"),
+                    message: sentence!(
+                        "'{word}' is nothing that can be accepted; these can: {codes}",
+                        word,
+                        codes = Code::ACCEPTABLE.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ")
+                    ),
+                }),
+            }
+        }
+        if errors.is_empty() { Ok(Self { schema, accepted }) } else { Err(Error::invalid_fields(errors)) }
+    }
+
+    /// The schema stays.
+    pub(crate) fn keep() -> Self {
+        Self { schema: SchemaMode::Keep, ..Self::default() }
+    }
+}
+
 impl Control {
     pub(crate) async fn plan_change(
         &self,
         environment: &StoredEnvironment,
         target: &StoredRelease,
         kind: DeploymentKind,
-        schema: SchemaMode,
+        choices: Choices,
     ) -> Result<Plan> {
-        let question = Question { kind, environment, target, schema };
+        let Choices { schema, accepted } = choices;
+        let question = Question { kind, environment, target, schema, accepted };
         Ok(plan::build(&planner::gather(self.database(), self.targets(), &question).await?))
     }
 

@@ -5,7 +5,7 @@ use domain::plan::Plan;
 use domain::view::{DeployRequest, DeploymentView, JobView, Page};
 use store::{DeploymentQuery, StoredEnvironment};
 
-use crate::change::Consent;
+use crate::change::{Choices, Consent};
 use crate::{Caller, Control, PageRequest, Result, permission};
 
 /// Which deployments.
@@ -72,7 +72,8 @@ impl Control {
         let stored = self.environment(application, environment).await?;
         let target = self.release(stored.application_id, application, &request.version).await?;
         self.require_current(&stored, request.expected_current.as_deref()).await?;
-        let plan = self.plan_change(&stored, &target, DeploymentKind::Deploy, request.schema).await?;
+        let choices = Choices::new(request.schema, &request.accept)?;
+        let plan = self.plan_change(&stored, &target, DeploymentKind::Deploy, choices).await?;
         Ok((stored, plan))
     }
 }

@@ -1,11 +1,11 @@
 //! The maintenance page, switched by a person. A job like any other: it survives the death of its worker.
 
-use domain::deployment::{DeploymentKind, SchemaMode};
+use domain::deployment::DeploymentKind;
 use domain::problem::ProblemType;
 use domain::view::{JobView, MaintenanceRequest};
 use sentence::sentence;
 
-use crate::change::{Consent, require_consent, require_short};
+use crate::change::{Choices, Consent, require_consent, require_short};
 use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
@@ -47,7 +47,7 @@ impl Control {
         if kind == DeploymentKind::MaintenanceOn {
             require_consent(&stored, &consent)?;
         }
-        let plan = self.plan_change(&stored, &current, kind, SchemaMode::Keep).await?;
+        let plan = self.plan_change(&stored, &current, kind, Choices::keep()).await?;
         self.accept(caller, &stored, plan, consent).await
     }
 }

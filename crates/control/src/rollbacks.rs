@@ -8,7 +8,7 @@ use domain::view::{JobView, RollbackRequest};
 use sentence::sentence;
 use store::{StoredEnvironment, StoredRelease};
 
-use crate::change::Consent;
+use crate::change::{Choices, Consent};
 use crate::{Caller, Control, Error, Result, permission};
 
 impl Control {
@@ -79,7 +79,8 @@ impl Control {
             )
             .with_command(format!("backout deploy {}", target.version)));
         }
-        let plan = self.plan_change(&stored, &target, DeploymentKind::Rollback, request.schema).await?;
+        let choices = Choices::new(request.schema, &request.accept)?;
+        let plan = self.plan_change(&stored, &target, DeploymentKind::Rollback, choices).await?;
         Ok((stored, plan))
     }
 

@@ -53,6 +53,11 @@ macro_rules! codes {
                 match self { $(Self::$variant => Severity::$severity),+ }
             }
 
+            /// The code of that word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == word)
+            }
+
             /// When it is found, for the table in `docs/errors.md`.
             pub fn when(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+)),+ }
@@ -128,14 +133,19 @@ codes! {
     DiskLow = "disk-low" / Blocker,
     /// A script reads results, so its operations cannot be listed beforehand.
     ScriptNotPredictable = "script-not-predictable" / Warning,
-    /// A statement could not be understood: its risk is unknown.
-    RiskUnknown = "risk-unknown" / Warning,
+    /// A statement could not be understood: what it destroys is not put aside. Only a warning where a person accepts that.
+    RiskUnknown = "risk-unknown" / Blocker,
     /// The environment has no verification probe.
     NoProbes = "no-probes" / Warning,
     /// A server did not tell its version.
     RequirementUnknown = "requirement-unknown" / Warning,
     /// The release has no configuration for this environment.
     ConfigurationMissing = "configuration-missing" / Warning,
+}
+
+impl Code {
+    /// Those that forbid a plan only until a person accepts what they say.
+    pub const ACCEPTABLE: &'static [Self] = &[Self::RiskUnknown];
 }
 
 impl Finding {

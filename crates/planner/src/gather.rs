@@ -1,11 +1,12 @@
 //! The facts, asked side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use data_engine::Space;
 use domain::deployment::{DeploymentKind, SchemaMode};
 use domain::environment::{DataStore, Engine, Gateway, GatewayKind, Service};
+use domain::finding::Code;
 use domain::ledger::Direction;
 use domain::plan::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
@@ -35,6 +36,8 @@ pub struct Question<'a> {
     pub target: &'a StoredRelease,
     /// What to do with a schema newer than the target.
     pub schema: SchemaMode,
+    /// What a person accepts.
+    pub accepted: BTreeSet<Code>,
 }
 
 /// Asks the store, every host and every data store. Only the store can fail the gathering: whatever
@@ -100,6 +103,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         spec: environment.spec.clone().masked(),
         settings_revision: environment.revision,
         schema_mode: question.schema,
+        accepted: question.accepted.clone(),
         current,
         target: examined.release(question.target, &environment.name),
         images,

@@ -113,6 +113,7 @@ impl Database {
             subject: format!("{}/{}", new.plan.application, new.plan.environment),
             detail: json!({
                 "job": new.job, "to": new.plan.to.version, "plan_digest": new.plan.digest, "reason": new.reason,
+                "accepted": new.plan.accepted,
             }),
         };
         audit::append(&mut tx, self.keys(), &entry).await?;

@@ -1,5 +1,7 @@
 //! From facts to a plan. Pure: the same facts give the same plan, to the byte.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -9,7 +11,7 @@ use super::schema::{SchemaDecision, decide};
 use super::step_spec::StepSpec;
 use super::{FORMAT, Plan, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems};
 use crate::deployment::DeploymentKind;
-use crate::finding::Finding;
+use crate::finding::{Code, Finding, Severity};
 use crate::ids::DeploymentId;
 
 /// Builds the plan that takes the environment from what it runs to the target.
@@ -38,6 +40,7 @@ pub fn build(facts: &Facts) -> Plan {
         DeploymentKind::MaintenanceOff => Steps::new(facts).reopen(),
     };
     preconditions::add(facts, &schema, &mut steps);
+    let accepted = accept(facts, &mut findings);
     let target = facts.target.version.to_string();
     let about = [("application", &facts.application), ("environment", &facts.environment), ("version", &target)];
     let mut findings: Vec<Finding> = findings
@@ -66,10 +69,23 @@ pub fn build(facts: &Facts) -> Plan {
         steps,
         pivot,
         findings,
+        accepted,
         difference: layers,
         digest,
         expected_ms,
     }
+}
+
+/// Lets what a person accepts warn only; the codes that this concerned.
+fn accept(facts: &Facts, findings: &mut [Finding]) -> Vec<Code> {
+    let mut accepted = BTreeSet::new();
+    for finding in findings.iter_mut().filter(|finding| finding.severity == Severity::Blocker) {
+        if facts.accepted.contains(&finding.code) && Code::ACCEPTABLE.contains(&finding.code) {
+            finding.severity = Severity::Warning;
+            accepted.insert(finding.code);
+        }
+    }
+    accepted.into_iter().collect()
 }
 
 fn schema_changes(schema: &SchemaDecision) -> Vec<SchemaChange> {

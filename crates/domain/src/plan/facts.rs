@@ -1,12 +1,13 @@
 //! What a plan is built from: what the store says and what the world really is.
 
 use sentence::Sentence;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::StepSpec;
 use crate::Version;
 use crate::deployment::{DeploymentKind, SchemaMode};
 use crate::environment::{Engine, EnvironmentSpec};
+use crate::finding::Code;
 use crate::ids::{DeploymentId, JobId, ReleaseId};
 use crate::ledger::MigrationRef;
 use crate::release::{GitRefs, SchemaRange, ServiceConfig};
@@ -26,6 +27,8 @@ pub struct Facts {
     pub settings_revision: u64,
     /// What to do with a schema newer than the target.
     pub schema_mode: SchemaMode,
+    /// What a person accepts, of [`Code::ACCEPTABLE`].
+    pub accepted: BTreeSet<Code>,
     /// What runs now, as the store says.
     pub current: Option<CurrentFacts>,
     /// What is to run.

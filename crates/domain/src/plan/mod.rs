@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use crate::Version;
 use crate::deployment::DeploymentKind;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Severity};
 use crate::ids::{DeploymentId, ReleaseId};
 
 /// The format of stored plans; it rises when a step's specification changes its meaning.
@@ -56,6 +56,9 @@ pub struct Plan {
     pub pivot: u32,
     /// Blockers first, then warnings and notes.
     pub findings: Vec<Finding>,
+    /// What would forbid to run it, had a person not accepted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Code>,
     /// What differs between the two releases, layer by layer.
     pub difference: Difference,
     /// SHA-256 over what was approved: the steps with all their scripts, images and ledgers, but no estimate.

@@ -44,6 +44,8 @@ pub struct DeployRequest {
     pub confirm: Option<String>,
     /// Digest of the plan that was shown; another plan is refused with 409.
     pub plan_digest: Option<String>,
+    /// Codes of findings that forbid the plan until a person accepts them, such as `risk-unknown`.
+    pub accept: Vec<String>,
     /// Only plan.
     pub dry_run: bool,
 }
@@ -64,6 +66,8 @@ pub struct RollbackRequest {
     pub confirm: Option<String>,
     /// Digest of the plan that was shown; another plan is refused with 409.
     pub plan_digest: Option<String>,
+    /// Codes of findings that forbid the plan until a person accepts them, such as `risk-unknown`.
+    pub accept: Vec<String>,
     /// Only plan.
     pub dry_run: bool,
 }

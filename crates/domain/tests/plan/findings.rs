@@ -255,19 +255,40 @@ fn a_server_that_does_not_tell_its_version_is_a_warning() {
 #[test]
 fn what_cannot_be_foretold_is_a_warning() {
     let mut facts = rollback();
-    change_migration(&mut facts, "main", NEWEST, |migration| {
-        migration.down.predictable = false;
-        migration.down.unknown = vec!["2:5".into()];
-    });
+    change_migration(&mut facts, "main", NEWEST, |migration| migration.down.predictable = false);
     facts.spec.probes.clear();
     facts.target.config = None;
     let plan = build(&facts);
     assert!(plan.is_runnable());
-    assert_eq!(finding(&plan, Code::RiskUnknown).params["position"], "2:5");
     for code in [Code::ScriptNotPredictable, Code::NoProbes, Code::ConfigurationMissing] {
         finding(&plan, code);
     }
     assert!(!codes(&plan).contains(&Code::TrafficBeforeVerification), "nothing is verified without probes");
+}
+
+#[test]
+fn what_is_not_understood_forbids_the_plan_until_a_person_accepts_it() {
+    let mut facts = rollback();
+    change_migration(&mut facts, "main", NEWEST, |migration| migration.down.unknown = vec!["2:5".into()]);
+    let found = params(&[("direction", "down"), ("migration", NEWEST), ("position", "2:5"), ("store", "main")]);
+    assert_eq!(only_blocker(&facts, Code::RiskUnknown), found);
+    assert_eq!(build(&facts).accepted, []);
+
+    facts.accepted.insert(Code::RiskUnknown);
+    let plan = build(&facts);
+    assert!(plan.is_runnable());
+    assert_eq!(plan.accepted, [Code::RiskUnknown]);
+    assert_eq!(finding(&plan, Code::RiskUnknown).severity, Severity::Warning);
+}
+
+#[test]
+fn what_nobody_can_accept_forbids_the_plan_all_the_same() {
+    let mut facts = rollback();
+    facts.accepted = Code::ALL.iter().copied().collect();
+    change_migration(&mut facts, "main", NEWEST, |migration| migration.intact = false);
+    let plan = build(&facts);
+    assert_eq!(finding(&plan, Code::ScriptTampered).severity, Severity::Blocker);
+    assert_eq!(plan.accepted, []);
 }
 
 #[test]

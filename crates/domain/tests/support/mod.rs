@@ -2,7 +2,7 @@
 
 pub(crate) mod generate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backout_domain::Secret;
 use backout_domain::deployment::{DeploymentKind, SchemaMode};
@@ -52,6 +52,7 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         environment: "production".into(),
         spec: spec(),
         schema_mode: SchemaMode::Auto,
+        accepted: BTreeSet::default(),
         images: vec![image("local", &target.images["web"]), image("local", PAGE)],
         containers: vec![ContainerFacts {
             host: "local".into(),

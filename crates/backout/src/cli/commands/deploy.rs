@@ -26,6 +26,7 @@ impl Deploy {
             version: self.version,
             expected_current: Some(current_of(&environment)),
             schema: self.how.schema.into(),
+            accept: self.how.accept,
             ..DeployRequest::default()
         };
         let plan = context.client.plan_deployment(&place.app, &place.env, &request).await?;

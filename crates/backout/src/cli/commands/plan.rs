@@ -17,13 +17,15 @@ pub(crate) struct Plan {
     deploy: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     schema: SchemaChoice,
+    #[arg(long, value_name = "CODE")]
+    accept: Vec<String>,
 }
 
 impl Plan {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let place = context.place().await?;
         let plan = if let Some(version) = self.deploy {
-            let request = DeployRequest { version, schema: self.schema.into(), ..DeployRequest::default() };
+            let request = DeployRequest { version, schema: self.schema.into(), accept: self.accept, ..DeployRequest::default() };
             context.client.plan_deployment(&place.app, &place.env, &request).await?
         } else {
             let environment = context.environment(&place).await?;
@@ -31,6 +33,7 @@ impl Plan {
                 target: self.version,
                 expected_current: Some(super::rollback::current_of(&environment)),
                 schema: self.schema.into(),
+                accept: self.accept,
                 ..RollbackRequest::default()
             };
             context.client.plan_rollback(&place.app, &place.env, &request).await?

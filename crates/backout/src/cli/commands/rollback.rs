@@ -26,6 +26,8 @@ pub(crate) struct How {
     pub(super) reason: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     pub(super) schema: SchemaChoice,
+    #[arg(long, value_name = "CODE")]
+    pub(super) accept: Vec<String>,
     #[arg(long, short)]
     pub(super) yes: bool,
 }
@@ -39,6 +41,7 @@ impl Rollback {
             // What was displayed: of two people who ask at once, the second must not go one release further.
             expected_current: Some(current_of(&environment)),
             schema: self.how.schema.into(),
+            accept: self.how.accept,
             ..RollbackRequest::default()
         };
         let plan = context.client.plan_rollback(&place.app, &place.env, &request).await?;

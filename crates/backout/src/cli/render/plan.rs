@@ -125,6 +125,7 @@ mod tests {
                     [("store", "main"), ("migration", "20250110001"), ("objects", "column users.two_factor_secret")],
                 ),
             ],
+            accepted: Vec::new(),
             difference: Difference {
                 images: vec![ImageChange {
                     service: "web".into(),
@@ -169,6 +170,7 @@ mod tests {
             kind: DeploymentKind::Deploy,
             from: None,
             findings: Vec::new(),
+            accepted: Vec::new(),
             difference: Difference::default(),
             expected_ms: Some(61_000),
             ..by_hand()
