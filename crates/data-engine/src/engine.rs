@@ -130,6 +130,14 @@ impl DataEngine {
         }
     }
 
+    pub(crate) fn target(&self) -> &DataTarget {
+        &self.target
+    }
+
+    pub(crate) fn ours(&self) -> &OurLedger {
+        &self.ours
+    }
+
     /// The versions that count as applied, in applied order where that is known; see [`OurLedger::applied`].
     ///
     /// # Errors

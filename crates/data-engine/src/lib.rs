@@ -12,6 +12,7 @@ mod examine;
 mod kept;
 mod mariadb;
 mod mongodb;
+mod rehearsal;
 mod script;
 mod space;
 
@@ -19,4 +20,5 @@ pub use backup::BackupReport;
 pub use engine::{DataEngine, DataTarget, Migrated, Scripts};
 pub use error::{Error, Result};
 pub use examine::examine;
+pub use rehearsal::Rehearsal;
 pub use space::{Space, available_bytes};

@@ -57,6 +57,8 @@ id! {
     CorrectionId,
     /// Data put aside before a statement destroyed it.
     PreservationId,
+    /// A release's migrations being tried on a scratch database.
+    RehearsalId,
     /// A backup of one data store.
     BackupId,
     /// A process that runs jobs.

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod limits;
 pub mod plan;
 pub mod problem;
+pub mod rehearsal;
 pub mod release;
 pub mod reservation;
 pub mod secret;

@@ -20,7 +20,7 @@ pub(crate) struct Lexeme<'a> {
     pub(crate) kind: Kind,
     pub(crate) text: &'a str,
     /// Where it begins in the statement, in bytes.
-    start: usize,
+    pub(crate) start: usize,
 }
 
 impl Lexeme<'_> {
@@ -33,7 +33,7 @@ impl Lexeme<'_> {
     }
 
     /// The text of an identifier, without quotes.
-    fn identifier(self) -> Option<String> {
+    pub(crate) fn identifier(self) -> Option<String> {
         match self.kind {
             Kind::Word => Some(self.text.to_owned()),
             Kind::Quoted => {

@@ -14,6 +14,7 @@ mod create_drop;
 mod cursor;
 mod dml;
 mod effect;
+mod reach;
 mod rewrite;
 mod split;
 mod token;
@@ -22,5 +23,6 @@ pub use classify::classify;
 pub use effect::{
     AlterAction, Classified, Effect, PartitionAction, RoutineKind, TableName, TableRename, quote_identifier,
 };
+pub use reach::{reaches_out, without_definer};
 pub use rewrite::{NonAtomic, Rewrite, non_atomic};
 pub use split::{SplitError, SplitErrorKind, Statement, split};

@@ -107,7 +107,15 @@ impl Journalled {
         let script = Script::of(&self.script, self.direction, self.undo)?;
         let name = script.name();
         let key = script.key(operation.index, &hash(operation));
-        assert_runnable(&place(&name, operation), operation, self.run.target.database())?;
+        let place = place(&name, operation);
+        assert_runnable(&place, operation, self.run.target.database())?;
+        // Nobody could accept beforehand what is not known before the script runs.
+        if treatment(operation) == Treatment::Unknown {
+            return Err(StepError::permanent(sentence!(
+                "{place}: the command is not understood, and nobody was asked: the script reads what it does from the server",
+                place
+            )));
+        }
         let progress = self.run.book.progress(&key).map_err(|_| {
             unclear(&name, operation, &sentence!("the script takes another course than before it was interrupted"))
         })?;

@@ -92,11 +92,19 @@ pub(super) fn assert_runnable(place: &Sentence, operation: &Operation, own: &str
     if let Treatment::Refuse { reason, .. } = treatment(operation) {
         return Err(StepError::permanent(sentence!("{place}: {error}", place, error = reason)));
     }
-    let foreign = operation.database.as_deref().filter(|name| *name != own);
-    let is_harmless =
-        matches!(operation.effect(), mongo_script::Effect::Read | mongo_script::Effect::RenameCollection { .. });
+    let is_foreign = |name: &&str| *name != own;
+    let effect = operation.effect();
+    let foreign = match &effect {
+        mongo_script::Effect::Read => None,
+        // The command goes to `admin` and names both databases itself.
+        mongo_script::Effect::RenameCollection { from, to, .. } => [from, to]
+            .into_iter()
+            .map(|name| name.split_once('.').map_or(name.as_str(), |(database, _)| database))
+            .find(is_foreign),
+        _ => operation.database.as_deref().filter(is_foreign),
+    };
     match foreign {
-        Some(name) if !is_harmless => Err(StepError::permanent(sentence!(
+        Some(name) => Err(StepError::permanent(sentence!(
             "{place}: it changes database {database}, which is not this data store's",
             place,
             database = name

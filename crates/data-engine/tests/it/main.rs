@@ -13,4 +13,5 @@ mod mongodb;
 mod mongodb_corpus;
 mod mongodb_pages;
 mod mongodb_writer;
+mod rehearsal;
 mod support;

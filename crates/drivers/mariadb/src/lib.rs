@@ -5,6 +5,7 @@
 //! nothing of plans and jobs. Every wait has a limit, and no error shows the password.
 
 mod checksum;
+mod definitions;
 mod dump;
 mod error;
 mod fingerprint;
@@ -18,6 +19,7 @@ mod target;
 mod tool;
 
 pub use checksum::Checksum;
+pub use definitions::{Definition, Definitions, Reference, TableDefinition};
 pub use dump::{DumpLimits, DumpReport, Verified, dump, restore, verify};
 pub use error::{Error, Result};
 pub use fingerprint::{Change, Difference, Fingerprint, fingerprint};

@@ -380,13 +380,13 @@ impl Session {
             .collect())
     }
 
-    async fn names(&mut self, doing: &Sentence, sql: &str, parameters: &[&str]) -> Result<Vec<String>> {
+    pub(crate) async fn names(&mut self, doing: &Sentence, sql: &str, parameters: &[&str]) -> Result<Vec<String>> {
         let rows = self.texts(doing, sql, parameters).await?;
         Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
     }
 
     /// The first row of a `SHOW CREATE`.
-    async fn show(&mut self, sql: &str) -> Result<Vec<Option<String>>> {
+    pub(crate) async fn show(&mut self, sql: &str) -> Result<Vec<Option<String>>> {
         let shown = self.execute(sql).await?;
         Ok(shown.result_sets.into_iter().flat_map(|set| set.rows).next().unwrap_or_default())
     }

@@ -120,6 +120,22 @@ impl Target {
         Ok(Self { options, access: Arc::new(access) })
     }
 
+    /// Another database of the same server, reached as the same user. It need not exist yet.
+    #[must_use]
+    pub fn sibling(&self, database: &str) -> Self {
+        let own = &self.access;
+        let access = Access {
+            host: own.host.clone(),
+            port: own.port,
+            socket: own.socket.clone(),
+            user: own.user.clone(),
+            password: own.password.clone(),
+            database: database.to_owned(),
+            tls: Tls { mode: own.tls.mode, ca: own.tls.ca.clone() },
+        };
+        Self { options: self.options.clone().database(database), access: Arc::new(access) }
+    }
+
     /// The database's name.
     pub fn database(&self) -> &str {
         &self.access.database

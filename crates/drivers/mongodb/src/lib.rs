@@ -21,6 +21,7 @@ mod pages;
 mod paths;
 mod restore;
 mod schema;
+mod scratch;
 mod target;
 mod value;
 mod watch;
@@ -36,6 +37,7 @@ pub use ledger::Entry;
 pub use lock::{Acquired, Holder};
 pub use restore::{Existing, Loaded};
 pub use schema::{Change, Difference, Fingerprint};
+pub use scratch::{SCRATCH_PREFIX, Sampled};
 pub use target::Target;
 pub use watch::Turn;
 

@@ -56,6 +56,12 @@ impl Target {
         Ok(target)
     }
 
+    /// Another database of the same server, over the same connections. It need not exist yet.
+    #[must_use]
+    pub fn sibling(&self, database: &str) -> Self {
+        Self { client: self.client.clone(), database: database.into(), watch: None }
+    }
+
     /// The name of the database.
     pub fn database(&self) -> &str {
         &self.database

@@ -25,7 +25,8 @@ impl Plan {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let place = context.place().await?;
         let plan = if let Some(version) = self.deploy {
-            let request = DeployRequest { version, schema: self.schema.into(), accept: self.accept, ..DeployRequest::default() };
+            let request =
+                DeployRequest { version, schema: self.schema.into(), accept: self.accept, ..DeployRequest::default() };
             context.client.plan_deployment(&place.app, &place.env, &request).await?
         } else {
             let environment = context.environment(&place).await?;
