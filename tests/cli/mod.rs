@@ -6,6 +6,7 @@ mod desk;
 mod json;
 mod ledgers;
 mod refusals;
+mod rehearsals;
 mod terminal;
 mod walk;
 

@@ -61,7 +61,10 @@ impl Scene {
         let scene = Self { site, app, client, url: backout.url(), token: backout.token().to_owned() };
         let new = NewApplication { name: scene.app.clone(), description: String::new() };
         scene.client.create_application(&new).await?;
-        let spec = serde_json::from_value(settings(&scene.site))?;
+        let mut spec = settings(&scene.site);
+        // Those who want one ask for it: the servers of all tests are the same.
+        spec["rehearsal"] = json!({ "on_registration": false });
+        let spec = serde_json::from_value(spec)?;
         scene.client.create_environment(&scene.app, &NewEnvironment { name: ENVIRONMENT.into(), spec }).await?;
         for version in testkit::world::VERSIONS {
             scene.client.register_release(&scene.app, &release(version)?).await?;

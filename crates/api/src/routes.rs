@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
     Options, applications, backups, data_stores, deployments, docs, environments, events, health, jobs, maintenance,
-    metrics, releases, rollbacks, tokens,
+    metrics, rehearsals, releases, rollbacks, tokens,
 };
 
 /// Where the versioned routes are.
@@ -56,6 +56,7 @@ pub(crate) fn versioned() -> [Group; 3] {
         .merge(maintenance::routes())
         .merge(data_stores::routes())
         .merge(backups::routes())
+        .merge(rehearsals::routes())
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(tokens::routes());

@@ -84,14 +84,7 @@ impl Plane {
 
     /// A plan of these steps, side by side; the first is the pivot.
     pub(crate) fn plan(&self, from: Option<DeploymentId>, specs: Vec<StepSpec>) -> Plan {
-        let step = |(id, spec)| PlannedStep {
-            id,
-            depends_on: Vec::new(),
-            spec,
-            destroys: Vec::new(),
-            preserves: Vec::new(),
-            expected_ms: None,
-        };
+        let step = |(id, spec)| PlannedStep::new(id, Vec::new(), spec);
         Plan {
             format: FORMAT,
             kind: DeploymentKind::Deploy,

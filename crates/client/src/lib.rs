@@ -17,6 +17,7 @@ mod http;
 mod jobs;
 mod maintenance;
 mod page;
+mod rehearsals;
 mod releases;
 mod rollbacks;
 mod sse;

@@ -27,12 +27,14 @@ pub mod permission {
     pub const MAINTENANCE: &str = "maintenance.switch";
     /// Say what holds for ledgers and schemas that were changed by hand: baseline and repair.
     pub const LEDGER_CORRECT: &str = "ledger.correct";
+    /// Have a release's migrations tried on a scratch database.
+    pub const REHEARSAL_REQUEST: &str = "rehearsal.request";
     /// Make and revoke tokens.
     pub const TOKEN_EDIT: &str = "token.edit";
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 10] = [
+    pub const EACH: [&str; 11] = [
         READ,
         APPLICATION_EDIT,
         ENVIRONMENT_EDIT,
@@ -42,6 +44,7 @@ pub mod permission {
         JOB_CONTROL,
         MAINTENANCE,
         LEDGER_CORRECT,
+        REHEARSAL_REQUEST,
         TOKEN_EDIT,
     ];
 }

@@ -15,6 +15,7 @@ mod jobs;
 mod ledgers;
 mod maintenance;
 mod provider;
+mod rehearsals;
 mod releases;
 mod rollbacks;
 mod tokens;

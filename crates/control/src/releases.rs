@@ -7,7 +7,7 @@ use domain::environment::{EnvValue, FieldError};
 use domain::ids::ReleaseId;
 use domain::problem::ProblemType;
 use domain::release::{ReleaseSpec, ServiceConfig};
-use domain::view::{Page, ReleaseDetail, ReleaseView};
+use domain::view::{Page, ReleaseDetail, ReleaseView, WayBack};
 use sentence::{Sentence, sentence};
 use sha2::{Digest, Sha256};
 use store::{Keyring, NewRelease, Registered, ReleaseQuery, StoredRelease};
@@ -44,7 +44,9 @@ impl Control {
             .with_hint(sentence!("register the change under a new version"))),
             outcome => {
                 let stored = self.database().release(owner.id, &version).await?;
-                Ok((detail(stored), outcome == Registered::New))
+                // Again where it was registered before: whoever did may have been interrupted here.
+                self.rehearse_registered(&caller.actor, owner.id, &stored).await?;
+                Ok((self.detail(stored).await?, outcome == Registered::New))
             }
         }
     }
@@ -61,17 +63,22 @@ impl Control {
         let owner = self.application(application).await?;
         let query = ReleaseQuery { series: filter.series, search: filter.search };
         let stored = self.database().releases(owner.id, &query, &page.cursor()?).await?;
-        Ok(Page {
-            items: stored.items.into_iter().map(|release| view(&release)).collect(),
-            next_cursor: stored.next_cursor,
-        })
+        let ids: Vec<ReleaseId> = stored.items.iter().map(|release| release.id).collect();
+        let mut ways = self.database().ways_back(&ids).await?;
+        let view = |release: &StoredRelease| view(release, ways.remove(&release.id).unwrap_or_default());
+        Ok(Page { items: stored.items.iter().map(view).collect(), next_cursor: stored.next_cursor })
     }
 
     /// The release of that version.
     pub async fn get_release(&self, caller: &Caller, application: &str, version: &str) -> Result<ReleaseDetail> {
         caller.require(permission::READ)?;
         let owner = self.application(application).await?;
-        Ok(detail(self.release(owner.id, application, version).await?))
+        self.detail(self.release(owner.id, application, version).await?).await
+    }
+
+    async fn detail(&self, release: StoredRelease) -> Result<ReleaseDetail> {
+        let ways = self.database().ways_back(&[release.id]).await?.remove(&release.id).unwrap_or_default();
+        Ok(detail(release, ways))
     }
 
     /// The release that a text names.
@@ -157,7 +164,7 @@ fn config_parts(config: &ServiceConfig) -> Vec<&[u8]> {
     parts
 }
 
-fn view(release: &StoredRelease) -> ReleaseView {
+fn view(release: &StoredRelease, ways_back: Vec<WayBack>) -> ReleaseView {
     let irreversible = release.schema.iter().flat_map(|(store, schema)| {
         let without_down = schema.migrations.iter().filter(|migration| migration.down_sha256.is_none());
         without_down.map(move |migration| format!("{store}/{}", migration.version))
@@ -179,11 +186,12 @@ fn view(release: &StoredRelease) -> ReleaseView {
         image_digests: release.image_digests.clone(),
         heads: heads.collect(),
         irreversible: irreversible.collect(),
+        ways_back,
     }
 }
 
-fn detail(release: StoredRelease) -> ReleaseDetail {
-    let view = view(&release);
+fn detail(release: StoredRelease, ways_back: Vec<WayBack>) -> ReleaseDetail {
+    let view = view(&release, ways_back);
     let mut config = release.config;
     for value in config.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut) {
         if let EnvValue::Secret(secret) = value {

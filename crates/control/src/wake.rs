@@ -17,6 +17,8 @@ const CONNECT_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Wake {
     queue: Arc<Notify>,
+    /// Only within the process: nobody waits for a rehearsal, and others poll.
+    rehearsals: Notify,
     jobs: broadcast::Sender<JobId>,
     others: Option<mpsc::Sender<Vec<u8>>>,
 }
@@ -35,13 +37,23 @@ impl Wake {
             });
             sender
         });
-        Self { queue, jobs, others }
+        Self { queue, rehearsals: Notify::new(), jobs, others }
     }
 
     /// A job waits for a worker.
     pub(crate) fn queued(&self) {
         self.queue.notify_one();
         self.tell_others(QUEUE);
+    }
+
+    /// A rehearsal waits for a worker.
+    pub(crate) fn rehearsal(&self) {
+        self.rehearsals.notify_one();
+    }
+
+    /// Returns when a rehearsal may be waiting, or after the polling interval.
+    pub(crate) async fn wait_for_rehearsal(&self, poll: Duration) {
+        let _ = tokio::time::timeout(poll, self.rehearsals.notified()).await;
     }
 
     /// A job has news.

@@ -33,6 +33,8 @@ pub struct EnvironmentSpec {
     pub maintenance: Option<MaintenancePage>,
     /// The reverse proxy in front of the services, if Backout may show the page there.
     pub gateway: Option<Gateway>,
+    /// When migrations are tried on a scratch database.
+    pub rehearsal: RehearsalPolicy,
     /// How old a verified backup may be to count as "before this change", seconds; 0 asks for a new one each time.
     pub backup_max_age_seconds: u32,
 }
@@ -197,6 +199,22 @@ pub enum Strategy {
 pub struct Protection {
     /// The environment's name has to be typed (`confirm`), and a reason given.
     pub typed_confirmation: bool,
+}
+
+/// When, and on how much, migrations are tried on a scratch database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsalPolicy {
+    /// Whether each release that is registered is tried, in the background.
+    pub on_registration: bool,
+    /// How many rows of a table, or documents of a collection, the scratch database gets at most; the newest ones.
+    pub sample_rows: u32,
+}
+
+impl Default for RehearsalPolicy {
+    fn default() -> Self {
+        Self { on_registration: true, sample_rows: 1_000 }
+    }
 }
 
 /// The page that answers 503 while no version may answer.

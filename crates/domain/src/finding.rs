@@ -135,6 +135,10 @@ codes! {
     ScriptNotPredictable = "script-not-predictable" / Warning,
     /// A statement could not be understood: what it destroys is not put aside. Only a warning where a person accepts that.
     RiskUnknown = "risk-unknown" / Blocker,
+    /// A script that is to run failed when it was rehearsed here, or left another schema than it should. Only a warning where a person accepts that.
+    RehearsalFailed = "rehearsal-failed" / Blocker,
+    /// A migration is taken back whose way back has not been rehearsed in this environment.
+    Unrehearsed = "unrehearsed" / Note,
     /// The environment has no verification probe.
     NoProbes = "no-probes" / Warning,
     /// A server did not tell its version.
@@ -145,7 +149,7 @@ codes! {
 
 impl Code {
     /// Those that forbid a plan only until a person accepts what they say.
-    pub const ACCEPTABLE: &'static [Self] = &[Self::RiskUnknown];
+    pub const ACCEPTABLE: &'static [Self] = &[Self::RehearsalFailed, Self::RiskUnknown];
 }
 
 impl Finding {

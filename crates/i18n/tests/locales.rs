@@ -33,9 +33,10 @@ fn params_of(code: Code) -> &'static [&'static str] {
         | Code::ScriptTampered
         | Code::MigrationHole
         | Code::MigrationUnknown
-        | Code::MigrationEdited => &["migration", "store"],
+        | Code::MigrationEdited
+        | Code::Unrehearsed => &["migration", "store"],
         Code::AppliedScriptUsed => &["migration", "release", "store"],
-        Code::CannotBeUndone => &["direction", "migration", "reason", "store"],
+        Code::CannotBeUndone | Code::RehearsalFailed => &["direction", "migration", "reason", "store"],
         Code::SchemaDrifted => &["found", "left_as", "store"],
         Code::DiskLow => &["available", "needed", "place"],
         Code::StatementRefused => &["direction", "migration", "position", "reason", "store"],

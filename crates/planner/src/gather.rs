@@ -45,7 +45,8 @@ pub struct Question<'a> {
 pub async fn gather(database: &Database, targets: &Targets, question: &Question<'_>) -> Result<Facts, store::Error> {
     let environment = question.environment;
     let migrations = database.migrations(environment.application_id).await?;
-    let examined = Examined::new(&migrations);
+    let mut rehearsed = database.rehearsed_migrations(environment.id).await?;
+    let examined = Examined::new(&migrations, &mut rehearsed);
     // What the current deployment left running.
     let mut left = BTreeMap::new();
     let current = match environment.current {

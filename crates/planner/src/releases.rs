@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::environment::EnvValue;
 use domain::ids::MigrationId;
 use domain::plan::{MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts};
+use domain::rehearsal::RehearsedMigration;
 use domain::release::ServiceConfig;
 use store::{StoredMigration, StoredRelease};
 
@@ -14,10 +15,16 @@ pub(crate) struct Examined {
 }
 
 impl Examined {
-    pub(crate) fn new(migrations: &[StoredMigration]) -> Self {
+    pub(crate) fn new(
+        migrations: &[StoredMigration],
+        rehearsed: &mut HashMap<MigrationId, RehearsedMigration>,
+    ) -> Self {
         let by_id = migrations
             .iter()
-            .map(|migration| (migration.reference.id, (migration.store.clone(), examine(migration))))
+            .map(|migration| {
+                let rehearsed = rehearsed.remove(&migration.reference.id);
+                (migration.reference.id, (migration.store.clone(), examine(migration, rehearsed)))
+            })
             .collect();
         Self { by_id }
     }
@@ -63,8 +70,9 @@ impl Examined {
     }
 }
 
-fn examine(migration: &StoredMigration) -> MigrationFacts {
+fn examine(migration: &StoredMigration, rehearsed: Option<RehearsedMigration>) -> MigrationFacts {
     MigrationFacts {
+        rehearsed,
         reference: migration.reference.clone(),
         intact: migration.is_intact(),
         up: data_engine::examine(migration.engine, &migration.up),

@@ -129,6 +129,15 @@ impl Database {
         stored(&row.ok_or(Error::Missing("environment"))?)
     }
 
+    /// The environment with that id.
+    pub async fn environment_by_id(&self, id: EnvironmentId) -> Result<StoredEnvironment> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE e.id = ?")))
+            .bind(id.0)
+            .fetch_optional(self.pool())
+            .await?;
+        stored(&row.ok_or(Error::Missing("environment"))?)
+    }
+
     /// The environment that a job changes.
     pub async fn environment_of_job(&self, job: JobId) -> Result<StoredEnvironment> {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(

@@ -167,6 +167,7 @@ pub fn noun(what: &str) -> Sentence {
         "environment" => sentence!("environment"),
         "job" => sentence!("job"),
         "migration" => sentence!("migration"),
+        "rehearsal" => sentence!("rehearsal"),
         "release" => sentence!("release"),
         "reserved idempotency key" => sentence!("reserved idempotency key"),
         "token" => sentence!("token"),

@@ -190,6 +190,18 @@ impl Database {
         stored(&row.ok_or(Error::Missing("release"))?)
     }
 
+    /// The newest release that is older than a version.
+    pub async fn release_before(&self, application: ApplicationId, version: &Version) -> Result<Option<StoredRelease>> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE application_id = ? AND sort_key < ? ORDER BY sort_key DESC LIMIT 1"
+        )))
+        .bind(application.0)
+        .bind(version.sort_key())
+        .fetch_optional(self.pool())
+        .await?;
+        row.as_ref().map(stored).transpose()
+    }
+
     /// Releases, newest version first.
     pub async fn releases(
         &self,

@@ -124,14 +124,7 @@ impl Service {
         let environment = self.database.environment("shop", "production").await.unwrap();
         let version = "v1.0.0".parse().unwrap();
         let release = self.database.release(environment.application_id, &version).await.unwrap();
-        let step = PlannedStep {
-            id: 0,
-            depends_on: Vec::new(),
-            spec: StepSpec::Preflight { preconditions: Vec::new() },
-            destroys: Vec::new(),
-            preserves: Vec::new(),
-            expected_ms: None,
-        };
+        let step = PlannedStep::new(0, Vec::new(), StepSpec::Preflight { preconditions: Vec::new() });
         let plan = Plan {
             format: FORMAT,
             kind: DeploymentKind::Deploy,
@@ -144,6 +137,7 @@ impl Service {
             pivot: 0,
             steps: vec![step],
             findings: Vec::new(),
+            accepted: Vec::new(),
             difference: Difference::default(),
             digest: "0".repeat(64),
             expected_ms: None,

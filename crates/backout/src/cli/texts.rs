@@ -5,6 +5,7 @@ use std::path::Path;
 
 use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::ledger::{DriftKind, LedgerSource};
+use domain::rehearsal::{RehearsalState, StatementClass};
 use domain::version::VersionKind;
 
 /// Keys whose end is a word of the domain.
@@ -26,11 +27,21 @@ fn made_of_words() -> Vec<String> {
         DriftKind::Unverifiable,
     ];
     let corrections = [LedgerSource::Baseline, LedgerSource::Repair];
+    let rehearsals = [
+        RehearsalState::Queued,
+        RehearsalState::Running,
+        RehearsalState::Passed,
+        RehearsalState::Failed,
+        RehearsalState::Skipped,
+    ];
+    let classes = [StatementClass::Instant, StatementClass::NoCopy, StatementClass::InPlace, StatementClass::Copy];
     let of_kinds = kinds.iter().flat_map(|kind| ["kind", "plan", "done"].map(|family| format!("{family}-{kind}")));
     of_kinds
         .chain(results.iter().map(|result| format!("result-{}", result.as_str())))
         .chain(versions.iter().map(|kind| format!("kind-{}", kind.as_str())))
         .chain(drifts.iter().map(|kind| format!("drift-{}", kind.as_str().replace('_', "-"))))
+        .chain(rehearsals.iter().map(|state| format!("rehearsal-{}", state.as_str())))
+        .chain(classes.iter().map(|class| format!("class-{}", class.as_str())))
         .chain(corrections.iter().map(|source| format!("drift-last-{}", source.as_str())))
         .chain(["image", "config", "schema", "code"].map(|layer| format!("layer-{layer}")))
         .collect()

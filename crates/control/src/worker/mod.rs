@@ -4,6 +4,7 @@ mod announce;
 mod driven;
 mod heartbeat;
 mod lock_file;
+mod rehearse;
 mod rescue;
 
 use std::path::PathBuf;
@@ -95,6 +96,7 @@ impl Worker {
         let loops = vec![
             tokio::spawn(claim(runner.clone(), id)),
             tokio::spawn(rescue::run(runner, row, settings.lease)),
+            tokio::spawn(rehearse::run(control.clone(), id, stop.clone())),
             tokio::spawn(expire_keys(control.clone(), stop.clone())),
         ];
         tracing::info!(worker.id = %id, "worker started");

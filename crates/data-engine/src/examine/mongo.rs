@@ -1,6 +1,6 @@
 //! MongoDB scripts: what each operation would destroy.
 
-use domain::plan::ScriptFacts;
+use domain::plan::{ScriptFacts, ScriptStatement};
 use mongo_script::{Compiled, Effect, IndexReference, Operation, Settings, compile};
 use sentence::{Sentence, sentence};
 use serde_json::Value;
@@ -39,6 +39,10 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
         Ok(Compiled::Predictable(operations)) => {
             facts.predictable = true;
             for operation in operations {
+                facts.statements.push(ScriptStatement {
+                    position: format!("{}:{}", operation.line, operation.column),
+                    does: operation.collection.iter().chain([&operation.method]).cloned().collect::<Vec<_>>().join("."),
+                });
                 note(&operation, &mut facts);
             }
         }

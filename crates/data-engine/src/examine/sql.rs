@@ -3,13 +3,16 @@
 use sentence::{Sentence, sentence};
 use std::collections::HashSet;
 
-use domain::plan::ScriptFacts;
+use domain::plan::{ScriptFacts, ScriptStatement};
 use sql_script::{
     AlterAction, Classified, Effect, Rewrite, SplitError, TableName, classify, non_atomic, quote_identifier, split,
 };
 
 use super::{is_ledger, lost, put_aside, refusal};
 use crate::script::{number, sha256};
+
+/// How many characters of a statement are shown.
+const SHOWN: usize = 100;
 
 /// A statement as it is run and journalled: a `DROP` of several objects is several of them.
 #[derive(Debug, Clone)]
@@ -103,6 +106,10 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
         }
     };
     for unit in units {
+        facts.statements.push(ScriptStatement {
+            position: format!("{}:{}", unit.line, unit.column),
+            does: describe(&unit.text, &unit.effect),
+        });
         match unit.treatment {
             Treatment::Plain => {}
             Treatment::KeepColumns { table, columns } => {
@@ -123,6 +130,27 @@ pub(super) fn examine(script: &str) -> ScriptFacts {
         }
     }
     facts
+}
+
+/// The statement in one line. Of one that writes rows only what it writes to: its values may be nobody's business.
+fn describe(text: &str, effect: &Effect) -> String {
+    let tables = |tables: &[TableName]| tables.iter().map(TableName::to_string).collect::<Vec<_>>().join(", ");
+    match effect {
+        Effect::Insert { table, .. } => format!("INSERT INTO {table}"),
+        Effect::Replace { table } => format!("REPLACE INTO {table}"),
+        Effect::Update { tables: changed, .. } => format!("UPDATE {}", tables(changed)),
+        Effect::Delete { tables: changed } => format!("DELETE FROM {}", tables(changed)),
+        _ => shortened(text),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(SHOWN) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 impl Made {

@@ -231,6 +231,7 @@ mod tests {
                 image_digests: BTreeMap::new(),
                 heads: BTreeMap::new(),
                 irreversible: Vec::new(),
+                ways_back: Vec::new(),
             },
             migrations: BTreeMap::from([("main".to_owned(), migrations.collect())]),
             config: BTreeMap::from([("production".to_owned(), BTreeMap::from([("web".to_owned(), settings)]))]),

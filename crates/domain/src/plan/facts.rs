@@ -10,6 +10,7 @@ use crate::environment::{Engine, EnvironmentSpec};
 use crate::finding::Code;
 use crate::ids::{DeploymentId, JobId, ReleaseId};
 use crate::ledger::MigrationRef;
+use crate::rehearsal::RehearsedMigration;
 use crate::release::{GitRefs, SchemaRange, ServiceConfig};
 
 /// Everything that decides a plan.
@@ -130,6 +131,8 @@ pub struct MigrationFacts {
     pub up: ScriptFacts,
     /// What the down script does.
     pub down: ScriptFacts,
+    /// What came of it when it was tried on a scratch database of this environment last.
+    pub rehearsed: Option<RehearsedMigration>,
 }
 
 /// What a script does, as far as it can be told without running it.
@@ -145,6 +148,17 @@ pub struct ScriptFacts {
     pub unknown: Vec<String>,
     /// Whether its operations can be listed beforehand.
     pub predictable: bool,
+    /// Its statements in order, as far as they can be listed.
+    pub statements: Vec<ScriptStatement>,
+}
+
+/// A statement of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptStatement {
+    /// Position as `line:column`.
+    pub position: String,
+    /// What it does, in few words and without values.
+    pub does: String,
 }
 
 /// A statement that is refused, and what to write instead.

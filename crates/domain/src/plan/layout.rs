@@ -3,6 +3,7 @@
 use super::PlannedStep;
 use super::facts::{ContainerState, Facts, ImageState};
 use super::schema::{SchemaDecision, StoreMove};
+use super::statements;
 use super::step_spec::{PageAt, ServiceAt, StepSpec};
 use crate::environment::{Engine, Service};
 use crate::finding::{Code, Finding};
@@ -24,7 +25,7 @@ impl<'a> Steps<'a> {
         depends_on.sort_unstable();
         depends_on.dedup();
         let expected_ms = self.facts.durations.get(spec.name()).copied();
-        self.steps.push(PlannedStep { id, depends_on, spec, destroys: Vec::new(), preserves: Vec::new(), expected_ms });
+        self.steps.push(PlannedStep { expected_ms, ..PlannedStep::new(id, depends_on, spec) });
         id
     }
 
@@ -196,15 +197,8 @@ impl<'a> Steps<'a> {
             let mut after = after.to_vec();
             after.extend(previous.filter(|(store, _)| *store == change.store).map(|(_, id)| id));
             let id = self.add(spec, &after);
-            let scripts = change.migrations.iter().map(|migration| match change.direction {
-                Direction::Down => &migration.down,
-                Direction::Up => &migration.up,
-            });
             if let Some(step) = self.steps.last_mut() {
-                for script in scripts {
-                    step.destroys.extend(script.destroys.iter().cloned());
-                    step.preserves.extend(script.preserves.iter().cloned());
-                }
+                statements::describe(step, change);
             }
             previous = Some((&change.store, id));
             ids.push(id);

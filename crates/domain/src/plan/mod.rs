@@ -9,6 +9,7 @@ mod preconditions;
 mod problems;
 mod schema;
 mod scripts;
+mod statements;
 mod step_spec;
 
 pub use build::build;
@@ -16,7 +17,8 @@ pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaCh
 pub use disk::{DiskAt, Shortage};
 pub use facts::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
-    MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal, StoreFacts,
+    MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal, ScriptStatement,
+    StoreFacts,
 };
 pub use step_spec::{PageAt, Precondition, ServiceAt, StepSpec};
 
@@ -27,6 +29,7 @@ use crate::Version;
 use crate::deployment::DeploymentKind;
 use crate::finding::{Code, Finding, Severity};
 use crate::ids::{DeploymentId, ReleaseId};
+use crate::rehearsal::StatementClass;
 
 /// The format of stored plans; it rises when a step's specification changes its meaning.
 pub const FORMAT: u32 = 2;
@@ -91,9 +94,53 @@ pub struct PlannedStep {
     /// What it puts aside before it destroys it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preserves: Vec<String>,
-    /// Duration of such a step in past runs, milliseconds.
+    /// Duration of such a step in past runs, or of its statements as they were rehearsed, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
+    /// The statements that it runs, the first hundred of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<PlannedStatement>,
+    /// How many more there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_statements: u32,
+}
+
+impl PlannedStep {
+    /// A step that comes after those, of which nothing else is known.
+    pub fn new(id: u32, depends_on: Vec<u32>, spec: StepSpec) -> Self {
+        Self {
+            id,
+            depends_on,
+            spec,
+            destroys: Vec::new(),
+            preserves: Vec::new(),
+            expected_ms: None,
+            statements: Vec::new(),
+            more_statements: 0,
+        }
+    }
+}
+
+/// A statement of a step that migrates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedStatement {
+    /// Version of the migration.
+    pub migration: String,
+    /// Position in its script, as `line:column`.
+    pub position: String,
+    /// What it does, in few words.
+    pub does: String,
+    /// How much it has to do, as the server said when it was rehearsed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<StatementClass>,
+    /// How long it may take, from its rehearsal, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_ms: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Plan {

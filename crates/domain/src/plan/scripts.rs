@@ -6,6 +6,7 @@ use super::facts::{MigrationFacts, ScriptFacts};
 use super::schema::StoreView;
 use crate::finding::{Code, Finding};
 use crate::ledger::Direction;
+use crate::rehearsal::{Phase, Verdict};
 
 /// What a migration does that goes in that direction.
 pub(super) fn examine(
@@ -23,6 +24,14 @@ pub(super) fn examine(
         Direction::Down => (&migration.down, Some(&migration.up), "up"),
     };
     let common = [("store", store.name), ("migration", version), ("direction", direction.as_str())];
+    match migration.rehearsed.as_ref().map(|rehearsed| &rehearsed.verdict) {
+        Some(Verdict::Failed { phase, reason }) if (*phase == Phase::Up) == (direction == Direction::Up) => {
+            findings.push(Finding::new(Code::RehearsalFailed, common).about("reason", reason));
+        }
+        Some(Verdict::Passed | Verdict::Failed { .. }) => {}
+        _ if direction == Direction::Up => {}
+        _ => findings.push(Finding::new(Code::Unrehearsed, [common[0], common[1]])),
+    }
     for refusal in &script.refusals {
         let params = [common[0], common[1], common[2], ("position", &refusal.position)];
         findings.push(Finding::new(Code::StatementRefused, params).about("reason", &refusal.reason));

@@ -2,6 +2,7 @@
 
 mod data;
 mod job;
+mod rehearsal;
 mod requests;
 mod resources;
 
@@ -10,6 +11,7 @@ pub use data::{
     RecoveryPoint,
 };
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
+pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
 pub use requests::{
     BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken,
     RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,

@@ -105,6 +105,9 @@ pub struct ReleaseView {
     pub heads: BTreeMap<String, String>,
     /// Migrations that have no down script, as `store/version`: rolling back beyond them is impossible.
     pub irreversible: Vec<String>,
+    /// What the newest rehearsal of the way back came to, by environment.
+    #[serde(default)]
+    pub ways_back: Vec<super::WayBack>,
 }
 
 /// A release with everything that was registered, scripts by hash.

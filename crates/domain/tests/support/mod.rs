@@ -17,6 +17,7 @@ use backout_domain::plan::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, ImageFacts, ImageState, MigrationFacts,
     Plan, PlannedStep, Precondition, ReleaseFacts, SchemaFacts, ScriptFacts, StepSpec, StoreFacts,
 };
+use backout_domain::rehearsal::{RehearsedMigration, Verdict};
 use backout_domain::release::{GitRefs, SchemaRange, script_sha256};
 use uuid::Uuid;
 
@@ -196,6 +197,12 @@ pub(crate) fn migration(store: &str, version: &str, name: &str) -> MigrationFact
         intact: true,
         up: script.clone(),
         down: script,
+        rehearsed: Some(RehearsedMigration {
+            id: MigrationId(Uuid::from_u128(number)),
+            version: version.into(),
+            verdict: Verdict::Passed,
+            statements: Vec::new(),
+        }),
     }
 }
 

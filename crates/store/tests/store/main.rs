@@ -18,6 +18,7 @@ mod lost_answers;
 mod outage;
 mod pages;
 mod queueing;
+mod rehearsals;
 mod releases;
 mod rescuing;
 mod resolving;

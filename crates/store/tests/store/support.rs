@@ -227,6 +227,7 @@ pub(crate) fn plan(
         pivot: steps.last().map_or(0, |last| last.id),
         steps,
         findings: vec![],
+        accepted: Vec::new(),
         difference: Difference::default(),
         digest: "0".repeat(64),
         expected_ms: None,
@@ -234,14 +235,7 @@ pub(crate) fn plan(
 }
 
 fn step(id: u32, spec: StepSpec) -> PlannedStep {
-    PlannedStep {
-        id,
-        depends_on: id.checked_sub(1).into_iter().collect(),
-        spec,
-        destroys: vec![],
-        preserves: vec![],
-        expected_ms: None,
-    }
+    PlannedStep::new(id, id.checked_sub(1).into_iter().collect(), spec)
 }
 
 pub(crate) fn two_steps() -> Vec<StepSpec> {

@@ -16,6 +16,7 @@ pub(crate) mod jobs;
 pub(crate) mod maintenance;
 pub(crate) mod migrations;
 pub(crate) mod plan;
+pub(crate) mod rehearse;
 pub(crate) mod release;
 pub(crate) mod releases;
 pub(crate) mod repair;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use client::{PageRequest, ReleaseFilter};
+use domain::view::WayBack;
 use i18n::Language;
 
 use crate::cli::context::Context;
@@ -33,7 +34,7 @@ impl Releases {
             output::json(&page);
             return Ok(Exit::Done);
         }
-        let headings = ["version", "kind", "released", "notes", "git", "images", "schema"];
+        let headings = ["version", "kind", "released", "notes", "git", "images", "schema", "rehearsed"];
         let mut table = table(context.language, &headings);
         for release in &page.items {
             let notes = match context.language {
@@ -54,10 +55,24 @@ impl Releases {
                 git(&release.git),
                 pairs(&release.images),
                 heads,
+                ways_back(context, &release.ways_back),
             ]);
         }
         output::line(&table.to_string());
         output::next_page(context, page.next_cursor.as_deref());
         Ok(Exit::Done)
     }
+}
+
+/// What the rehearsals of a release came to, an environment a line.
+fn ways_back(context: &Context, ways: &[WayBack]) -> String {
+    let lines: Vec<String> = ways
+        .iter()
+        .map(|way| {
+            let state = context.text(&format!("cli.rehearsal-{}", way.state.as_str()), []);
+            let reason = way.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{}: {state}{reason}", way.environment)
+        })
+        .collect();
+    if lines.is_empty() { NOTHING.to_owned() } else { lines.join("\n") }
 }

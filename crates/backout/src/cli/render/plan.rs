@@ -37,6 +37,9 @@ pub(crate) fn plan(language: Language, plan: &Plan) -> String {
         ]);
     }
     let _ = writeln!(told, "{table}");
+    if let Some(statements) = statements(language, plan) {
+        let _ = writeln!(told, "{}\n{statements}", say("cli.heading-statements"));
+    }
     let expected = match plan.expected_ms {
         Some(expected) => text(language, "cli.expected", [("duration", duration(language, expected).as_str())]),
         None => say("cli.expected-unknown"),
@@ -44,6 +47,34 @@ pub(crate) fn plan(language: Language, plan: &Plan) -> String {
     let digest: String = plan.digest.chars().take(DIGEST_DIGITS).collect();
     let _ = writeln!(told, "{expected} {}", text(language, "cli.digest", [("digest", digest.as_str())]));
     told
+}
+
+/// What the steps run that migrate; none where no step does.
+fn statements(language: Language, plan: &Plan) -> Option<String> {
+    let mut table = plain_table(language, &["step", "migration", "position", "statement", "class", "expected"]);
+    let mut more = 0;
+    for step in &plan.steps {
+        for one in &step.statements {
+            let class = one.class.map(|class| text(language, &format!("cli.class-{}", class.as_str()), []));
+            table.add_row([
+                step.id.to_string(),
+                one.migration.clone(),
+                one.position.clone(),
+                one.does.clone(),
+                class.unwrap_or_else(|| NOTHING.to_owned()),
+                one.expected_ms.map_or_else(|| NOTHING.to_owned(), |expected| duration(language, expected)),
+            ]);
+        }
+        more += step.more_statements;
+    }
+    if table.is_empty() {
+        return None;
+    }
+    let more = match more {
+        0 => String::new(),
+        more => format!("\n{}", text(language, "cli.more-statements", [("count", more.to_string().as_str())])),
+    };
+    Some(format!("{table}{more}"))
 }
 
 fn effect(language: Language, step: &PlannedStep, pivot: u32) -> String {
@@ -95,13 +126,9 @@ mod tests {
         let mut steps: Vec<PlannedStep> = specs
             .into_iter()
             .zip(0u32..)
-            .map(|((spec, expected_ms), id)| PlannedStep {
-                id,
-                depends_on: id.checked_sub(1).into_iter().collect(),
-                spec,
-                destroys: Vec::new(),
-                preserves: Vec::new(),
-                expected_ms,
+            .map(|((spec, expected_ms), id)| {
+                let depends_on = id.checked_sub(1).into_iter().collect();
+                PlannedStep { expected_ms, ..PlannedStep::new(id, depends_on, spec) }
             })
             .collect();
         steps[3].destroys = vec!["column users.two_factor_secret".into()];

@@ -19,6 +19,7 @@ pub(crate) fn plan(steps: &[(u32, &[u32])], pivot: u32) -> Plan {
         steps: steps.iter().map(|(id, depends_on)| step(*id, depends_on)).collect(),
         pivot,
         findings: vec![],
+        accepted: Vec::new(),
         difference: Difference::default(),
         digest: String::new(),
         expected_ms: None,
@@ -27,14 +28,7 @@ pub(crate) fn plan(steps: &[(u32, &[u32])], pivot: u32) -> Plan {
 
 /// The world finds a step's cell by the name of the cache that it pretends to flush.
 fn step(id: u32, depends_on: &[u32]) -> PlannedStep {
-    PlannedStep {
-        id,
-        depends_on: depends_on.to_vec(),
-        spec: StepSpec::FlushCache { store: id.to_string(), patterns: vec![] },
-        destroys: vec![],
-        preserves: vec![],
-        expected_ms: None,
-    }
+    PlannedStep::new(id, depends_on.to_vec(), StepSpec::FlushCache { store: id.to_string(), patterns: vec![] })
 }
 
 /// Four steps, one after the other; the third is the pivot where `pivot` is 2.
