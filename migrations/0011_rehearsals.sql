@@ -1,4 +1,4 @@
--- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own.
+-- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own; and migrations ahead of a release.
 
 CREATE TABLE IF NOT EXISTS rehearsals (
   id BINARY(16) NOT NULL PRIMARY KEY,
@@ -33,3 +33,7 @@ CREATE TABLE IF NOT EXISTS rehearsed_migrations (
   PRIMARY KEY (environment_id, migration_id),
   CONSTRAINT rehearsed_migrations_environment FOREIGN KEY (environment_id) REFERENCES environments (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+ALTER TABLE deployments
+  DROP CONSTRAINT IF EXISTS deployments_kind,
+  ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate'));

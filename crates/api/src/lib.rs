@@ -19,6 +19,7 @@ mod listener;
 mod maintenance;
 mod metrics;
 mod middleware;
+mod migrations;
 mod rehearsals;
 mod releases;
 mod rollbacks;

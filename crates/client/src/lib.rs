@@ -16,6 +16,7 @@ mod health;
 mod http;
 mod jobs;
 mod maintenance;
+mod migrations;
 mod page;
 mod rehearsals;
 mod releases;

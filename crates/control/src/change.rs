@@ -30,6 +30,7 @@ pub(crate) struct Consent<'a> {
 #[derive(Default)]
 pub(crate) struct Choices {
     schema: SchemaMode,
+    through: Option<String>,
     accepted: BTreeSet<Code>,
 }
 
@@ -52,7 +53,16 @@ impl Choices {
                 }),
             }
         }
-        if errors.is_empty() { Ok(Self { schema, accepted }) } else { Err(Error::invalid_fields(errors)) }
+        if errors.is_empty() {
+            Ok(Self { schema, through: None, accepted })
+        } else {
+            Err(Error::invalid_fields(errors))
+        }
+    }
+
+    /// Migrations are applied up to that version of them.
+    pub(crate) fn through(self, last: Option<String>) -> Self {
+        Self { through: last, ..self }
     }
 
     /// The schema stays.
@@ -69,8 +79,8 @@ impl Control {
         kind: DeploymentKind,
         choices: Choices,
     ) -> Result<Plan> {
-        let Choices { schema, accepted } = choices;
-        let question = Question { kind, environment, target, schema, accepted };
+        let Choices { schema, through, accepted } = choices;
+        let question = Question { kind, environment, target, schema, through, accepted };
         Ok(plan::build(&planner::gather(self.database(), self.targets(), &question).await?))
     }
 

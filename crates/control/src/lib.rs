@@ -14,6 +14,7 @@ mod idempotency;
 mod jobs;
 mod ledgers;
 mod maintenance;
+mod migrations;
 mod provider;
 mod rehearsals;
 mod releases;

@@ -15,6 +15,8 @@ pub enum DeploymentKind {
     MaintenanceOn,
     /// A person lets the application answer again.
     MaintenanceOff,
+    /// Migrations of a release are applied ahead of it; what runs stays.
+    Migrate,
 }
 
 /// How a deployment ended.
@@ -64,5 +66,6 @@ words!(DeploymentKind {
     Rollback = "rollback",
     MaintenanceOn = "maintenance_on",
     MaintenanceOff = "maintenance_off",
+    Migrate = "migrate",
 });
 words!(DeploymentResult { Running = "running", Succeeded = "succeeded", Failed = "failed" });

@@ -89,6 +89,8 @@ codes! {
     ScriptTampered = "script-tampered" / Blocker,
     /// Migrations in between are missing from the ledger or from the release.
     MigrationHole = "migration-hole" / Blocker,
+    /// A migration of the target is older than the newest that is applied: it came late. Only a warning where a person accepts that; then it runs.
+    MigrationOutOfOrder = "migration-out-of-order" / Blocker,
     /// The ledger has a migration that no registered release knows.
     MigrationUnknown = "migration-unknown" / Blocker,
     /// An applied migration has other bytes in the target release than those that were applied.
@@ -99,6 +101,8 @@ codes! {
     CannotBeUndone = "cannot-be-undone" / Warning,
     /// The schema is not the one that Backout left: somebody else changed it. Only a warning where the plan runs no migration on that data store, and on MongoDB, where a first write makes a collection.
     SchemaDrifted = "schema-drifted" / Blocker,
+    /// Every migration that was asked for is applied already.
+    NothingToMigrate = "nothing-to-migrate" / Blocker,
     /// A statement cannot be run safely as written.
     StatementRefused = "statement-refused" / Blocker,
     /// The target image does not run on the schema, and the schema is to be kept.
@@ -149,7 +153,7 @@ codes! {
 
 impl Code {
     /// Those that forbid a plan only until a person accepts what they say.
-    pub const ACCEPTABLE: &'static [Self] = &[Self::RehearsalFailed, Self::RiskUnknown];
+    pub const ACCEPTABLE: &'static [Self] = &[Self::MigrationOutOfOrder, Self::RehearsalFailed, Self::RiskUnknown];
 }
 
 impl Finding {

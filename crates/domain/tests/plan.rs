@@ -12,6 +12,8 @@ mod findings;
 mod images;
 #[path = "plan/maintenance.rs"]
 mod maintenance;
+#[path = "plan/migrating.rs"]
+mod migrating;
 #[path = "plan/properties.rs"]
 mod properties;
 #[path = "plan/schema.rs"]

@@ -22,7 +22,7 @@ fn placeholders(sentence: &str) -> BTreeSet<&str> {
 /// The parameters that the planner gives with each code; a new code has to be added here.
 fn params_of(code: Code) -> &'static [&'static str] {
     match code {
-        Code::ReleaseIsCurrent => &["version"],
+        Code::ReleaseIsCurrent | Code::NothingToMigrate => &["version"],
         Code::ImageMissing | Code::ImageChanged | Code::MaintenanceImageMissing => &["host", "image"],
         Code::ImageUnnamed => &["service", "version"],
         Code::GatewayNotReady => &["environment", "reason", "url"],
@@ -35,6 +35,7 @@ fn params_of(code: Code) -> &'static [&'static str] {
         | Code::MigrationUnknown
         | Code::MigrationEdited
         | Code::Unrehearsed => &["migration", "store"],
+        Code::MigrationOutOfOrder => &["migration", "newest", "store"],
         Code::AppliedScriptUsed => &["migration", "release", "store"],
         Code::CannotBeUndone | Code::RehearsalFailed => &["direction", "migration", "reason", "store"],
         Code::SchemaDrifted => &["found", "left_as", "store"],

@@ -36,6 +36,8 @@ pub struct Question<'a> {
     pub target: &'a StoredRelease,
     /// What to do with a schema newer than the target.
     pub schema: SchemaMode,
+    /// The newest migration to be applied where only migrations are.
+    pub through: Option<String>,
     /// What a person accepts.
     pub accepted: BTreeSet<Code>,
 }
@@ -104,6 +106,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         spec: environment.spec.clone().masked(),
         settings_revision: environment.revision,
         schema_mode: question.schema,
+        through: question.through.clone(),
         accepted: question.accepted.clone(),
         current,
         target: examined.release(question.target, &environment.name),

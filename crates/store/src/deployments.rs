@@ -86,8 +86,12 @@ impl Database {
             return Ok(Enqueue::CurrentChanged);
         }
         let closed = environment.try_get::<Option<String>, _>("maintenance_reason")?.is_some();
-        if closed != (new.plan.kind == DeploymentKind::MaintenanceOff) {
-            return Ok(if closed { Enqueue::Closed } else { Enqueue::Open });
+        match new.plan.kind {
+            DeploymentKind::MaintenanceOff if !closed => return Ok(Enqueue::Open),
+            // A window that a person has opened is a good moment for it.
+            DeploymentKind::MaintenanceOff | DeploymentKind::Migrate => {}
+            _ if closed => return Ok(Enqueue::Closed),
+            _ => {}
         }
         if let Some(key) = key
             && !start_under(&mut tx, key, new.job).await?
@@ -109,6 +113,7 @@ impl Database {
                 DeploymentKind::Rollback => "rollback.start",
                 DeploymentKind::MaintenanceOn => "maintenance.on",
                 DeploymentKind::MaintenanceOff => "maintenance.off",
+                DeploymentKind::Migrate => "migration.start",
             },
             subject: format!("{}/{}", new.plan.application, new.plan.environment),
             detail: json!({

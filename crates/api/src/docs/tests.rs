@@ -62,6 +62,7 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "get ENVIRONMENT/rehearsals",
         "post ENVIRONMENT/rehearsals",
         "get ENVIRONMENT/rehearsals/{rehearsal}",
+        "post ENVIRONMENT/migrations",
         "put ENVIRONMENT/maintenance",
         "delete ENVIRONMENT/maintenance",
         "get /api/v1/jobs",

@@ -85,6 +85,7 @@ pub(crate) enum Everyday {
     Plan(commands::plan::Plan),
     Rollback(commands::rollback::Rollback),
     Deploy(commands::deploy::Deploy),
+    Migrate(commands::migrate::Migrate),
     #[command(subcommand)]
     Release(commands::release::Release),
     #[command(subcommand)]
@@ -119,6 +120,7 @@ impl Everyday {
             Self::Plan(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,
+            Self::Migrate(command) => command.run(context).await,
             Self::Release(command) => command.run(context).await,
             Self::App(command) => command.run(context).await,
             Self::Env(command) => command.run(context).await,

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::facts::Facts;
 use super::layout::Steps;
-use super::schema::{SchemaDecision, decide};
+use super::schema::{SchemaDecision, apply, decide};
 use super::step_spec::StepSpec;
 use super::{FORMAT, Plan, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems};
 use crate::deployment::DeploymentKind;
@@ -29,6 +29,12 @@ pub fn build(facts: &Facts) -> Plan {
             disk::of_disks(facts, &schema, &mut findings);
             problems::of_hosts(facts, schema.needs_window, &mut findings);
             Steps::new(facts).change_release(&schema, &mut findings)
+        }
+        DeploymentKind::Migrate => {
+            problems::of_stores(facts, &mut findings);
+            schema = apply(facts, &mut findings);
+            disk::of_disks(facts, &schema, &mut findings);
+            Steps::new(facts).migrate_ahead(&schema)
         }
         DeploymentKind::MaintenanceOn => {
             problems::of_page(facts, &mut findings);

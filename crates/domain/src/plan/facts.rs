@@ -28,6 +28,8 @@ pub struct Facts {
     pub settings_revision: u64,
     /// What to do with a schema newer than the target.
     pub schema_mode: SchemaMode,
+    /// The newest version of a migration that is to be applied where only migrations are; all if absent.
+    pub through: Option<String>,
     /// What a person accepts, of [`Code::ACCEPTABLE`].
     pub accepted: BTreeSet<Code>,
     /// What runs now, as the store says.

@@ -41,14 +41,7 @@ impl<'a> Steps<'a> {
         let places = places(facts);
         let preflight = self.add(preflight(), &[]);
         let mut before_stop = vec![preflight];
-        let mut backed_up: Vec<&str> = Vec::new();
-        for change in &schema.moves {
-            if !backed_up.contains(&change.store.as_str()) {
-                backed_up.push(&change.store);
-                let spec = StepSpec::Backup { store: change.store.clone(), engine: change.engine };
-                before_stop.push(self.add(spec, &[preflight]));
-            }
-        }
+        before_stop.extend(self.back_up(schema, preflight));
         if !schema.needs_window {
             let online = self.migrate(&schema.moves, &before_stop);
             before_stop.extend(online);
@@ -100,6 +93,35 @@ impl<'a> Steps<'a> {
         let retired = retired.iter().map(|place| place.at.clone()).collect();
         self.add(StepSpec::Finish { retired }, &[pivot]);
         (self.steps, pivot)
+    }
+
+    /// Preflight, backups, migrations while the version that runs goes on, and its verification.
+    pub(super) fn migrate_ahead(mut self, schema: &SchemaDecision) -> (Vec<PlannedStep>, u32) {
+        let preflight = self.add(preflight(), &[]);
+        let backups = self.back_up(schema, preflight);
+        let migrated = self.migrate(&schema.moves, &[vec![preflight], backups].concat());
+        let mut pivot = migrated;
+        if let Some(current) = &self.facts.current {
+            let from_deployment = Some(current.deployment);
+            let verify = StepSpec::Verify { version: current.release.version.clone(), from_deployment };
+            pivot = vec![self.add(verify, &pivot)];
+        }
+        let finish = self.add(StepSpec::Finish { retired: Vec::new() }, &pivot);
+        (self.steps, finish)
+    }
+
+    /// A backup of each data store that is migrated, side by side.
+    fn back_up(&mut self, schema: &SchemaDecision, preflight: u32) -> Vec<u32> {
+        let mut backed_up: Vec<&str> = Vec::new();
+        let mut backups = Vec::new();
+        for change in &schema.moves {
+            if !backed_up.contains(&change.store.as_str()) {
+                backed_up.push(&change.store);
+                let spec = StepSpec::Backup { store: change.store.clone(), engine: change.engine };
+                backups.push(self.add(spec, &[preflight]));
+            }
+        }
+        backups
     }
 
     /// Shows the page: the gateway's, in front of services that go on running, or else one in the place of each

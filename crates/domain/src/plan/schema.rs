@@ -58,7 +58,7 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
         let newer = store.newer();
         let current = facts.current.as_ref().and_then(|current| current.release.schema.get(store.name));
         let downs = if go_down { downs(facts, store, &newer, findings) } else { Vec::new() };
-        let ups = ups(store, go_down, findings);
+        let ups = ups(facts, store, go_down, findings);
         let head = head_after(store, &downs, &ups);
         if store.is_borne(head.as_deref()) {
             if !newer.is_empty() && !go_down {
@@ -93,6 +93,42 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
     // Before the first deployment nothing of ours serves, except what a failed one may have left.
     decision.needs_window &= facts.current.is_some()
         || facts.containers.iter().any(|container| matches!(container.state, ContainerState::Present { .. }));
+    decision
+}
+
+/// Applies what the target's migrations have over the schemas as they are; nothing is taken back. What runs stays, and has
+/// to bear the new schemas.
+pub(super) fn apply(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecision {
+    let mut decision = SchemaDecision::default();
+    for name in facts.target.schema.keys() {
+        let Some(store) = view(facts, name, findings) else { continue };
+        let mut migrations = ups(facts, &store, false, findings);
+        migrations.retain(|migration| {
+            facts.through.as_deref().is_none_or(|last| migration.reference.version.as_str() <= last)
+        });
+        if migrations.is_empty() {
+            continue;
+        }
+        let head = head_after(&store, &[], &migrations);
+        let current = facts.current.as_ref().map(|current| &current.release);
+        if let Some(current) = current
+            && !current.schema.get(name).is_none_or(|schema| schema.runs_on.admits(head.as_deref()))
+        {
+            let version = current.version.to_string();
+            let params = [("store", name.as_str()), ("version", &version), ("head", head.as_deref().unwrap_or("-"))];
+            findings.push(Finding::new(Code::SchemaIncompatible, params));
+        }
+        decision.moves.push(StoreMove {
+            store: name.clone(),
+            engine: store.facts.engine,
+            direction: Direction::Up,
+            migrations,
+        });
+    }
+    if decision.moves.is_empty() {
+        findings.push(Finding::new(Code::NothingToMigrate, [("version", &facts.target.version.to_string())]));
+    }
+    drifts(facts, &decision, findings);
     decision
 }
 
@@ -256,9 +292,10 @@ fn downs(facts: &Facts, store: &StoreView<'_>, newer: &[&str], findings: &mut Ve
     downs
 }
 
-fn ups(store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) -> Vec<MigrationFacts> {
+fn ups(facts: &Facts, store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) -> Vec<MigrationFacts> {
     let applied: BTreeSet<&str> = store.applied.iter().map(String::as_str).collect();
     let newest = if after_downs { store.newest_shared() } else { store.head() };
+    let current = facts.current.as_ref().and_then(|current| current.release.schema.get(store.name));
     let mut ups = Vec::new();
     for migration in store.migrations() {
         let version = migration.reference.version.as_str();
@@ -266,8 +303,15 @@ fn ups(store: &StoreView<'_>, after_downs: bool, findings: &mut Vec<Finding>) ->
             continue;
         }
         if newest.is_some_and(|newest| version < newest) {
-            report_hole(store, version, findings);
-            continue;
+            if carried(current, version).is_some() {
+                report_hole(store, version, findings);
+                continue;
+            }
+            let params = [("store", store.name), ("migration", version), ("newest", newest.unwrap_or_default())];
+            findings.push(Finding::new(Code::MigrationOutOfOrder, params));
+            if !facts.accepted.contains(&Code::MigrationOutOfOrder) {
+                continue;
+            }
         }
         examine(store, migration, Direction::Up, findings);
         ups.push(migration.clone());

@@ -13,8 +13,8 @@ pub use data::{
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
 pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
 pub use requests::{
-    BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, NewApplication, NewEnvironment, NewToken,
-    RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
+    BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, MigrateRequest, NewApplication, NewEnvironment,
+    NewToken, RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
 };
 pub use resources::{
     ApplicationView, CurrentView, DeploymentView, EnvironmentView, MintedToken, Page, ReleaseDetail, ReleaseView,

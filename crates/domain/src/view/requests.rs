@@ -72,6 +72,26 @@ pub struct RollbackRequest {
     pub dry_run: bool,
 }
 
+/// Applies a release's migrations ahead of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MigrateRequest {
+    /// The release whose migrations are applied.
+    pub release: String,
+    /// The newest of them that is, by version; all if absent.
+    pub through: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+    /// Digest of the plan that was shown; another plan is refused with 409.
+    pub plan_digest: Option<String>,
+    /// Codes of findings that forbid the plan until a person accepts them, such as `migration-out-of-order`.
+    pub accept: Vec<String>,
+    /// Only plan.
+    pub dry_run: bool,
+}
+
 /// Calls a job off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -4,6 +4,7 @@ use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
 use backout_domain::finding::{Code, Severity};
 use backout_domain::plan::{ContainerState, DiskAt, Facts, ImageState, Plan, Precondition, ScriptRefusal, build};
+use backout_domain::rehearsal::{Phase, Verdict};
 use sentence::Sentence;
 
 use crate::support::{applied, blockers, change_migration, codes, facts, finding, migration, preconditions, versions};
@@ -154,7 +155,47 @@ fn a_migration_missing_from_the_ledger_is_a_hole() {
 }
 
 #[test]
-fn a_hole_at_the_same_version_is_reported_for_each_store() {
+fn a_migration_that_came_late_runs_only_where_a_person_accepts_it() {
+    let mut facts = facts(Some("v0.8.1"), "v0.8.2");
+    let late = migration("main", "20250107001", "merged_late");
+    facts.target.schema.get_mut("main").unwrap().migrations.insert(2, late);
+    let found = only_blocker(&facts, Code::MigrationOutOfOrder);
+    assert_eq!(found, params(&[("migration", "20250107001"), ("newest", "20250108001"), ("store", "main")]));
+    facts.accepted.insert(Code::MigrationOutOfOrder);
+    let plan = build(&facts);
+    assert!(plan.is_runnable());
+    assert_eq!(versions(&plan, "main", false), ["20250107001", NEWEST]);
+}
+
+#[test]
+fn a_way_back_that_failed_in_its_rehearsal_blocks_and_one_that_was_never_tried_is_a_note() {
+    let failed = |phase| Verdict::Failed { phase, reason: Sentence::verbatim("no such column") };
+    let with = |verdict: Option<Verdict>, mut facts: Facts| {
+        change_migration(&mut facts, "main", NEWEST, |migration| match (&verdict, &mut migration.rehearsed) {
+            (Some(verdict), Some(rehearsed)) => rehearsed.verdict = verdict.clone(),
+            (_, rehearsed) => *rehearsed = None,
+        });
+        facts
+    };
+    for phase in [Phase::Down, Phase::UpAgain] {
+        let mut facts = with(Some(failed(phase)), rollback());
+        let found = only_blocker(&facts, Code::RehearsalFailed);
+        let common = [("direction", "down"), ("migration", NEWEST), ("reason", "no such column"), ("store", "main")];
+        assert_eq!(found, params(&common));
+        facts.accepted.insert(Code::RehearsalFailed);
+        assert!(build(&facts).is_runnable());
+    }
+    assert!(build(&with(Some(failed(Phase::Up)), rollback())).is_runnable(), "it is applied all the same");
+    let forward = with(Some(failed(Phase::Up)), facts(Some("v0.8.1"), "v0.8.2"));
+    assert_eq!(blockers(&build(&forward)), [Code::RehearsalFailed]);
+
+    let untried = build(&with(None, rollback()));
+    assert_eq!(params_of(&untried, Code::Unrehearsed), params(&[("migration", NEWEST), ("store", "main")]));
+    assert!(untried.is_runnable());
+}
+
+#[test]
+fn what_is_in_the_way_of_the_same_version_is_reported_for_each_store() {
     let mut facts = facts(None, "v0.8.2");
     for store in ["main", "content"] {
         *applied(&mut facts, store) = vec!["20250111001".into()];
@@ -163,7 +204,7 @@ fn a_hole_at_the_same_version_is_reported_for_each_store() {
     let stores: Vec<String> = plan
         .findings
         .iter()
-        .filter(|finding| finding.code == Code::MigrationHole && finding.params["migration"] == NEWEST)
+        .filter(|finding| finding.code == Code::MigrationOutOfOrder && finding.params["migration"] == NEWEST)
         .map(|finding| finding.params["store"].to_string())
         .collect();
     assert_eq!(stores, ["content", "main"]);

@@ -53,6 +53,7 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         environment: "production".into(),
         spec: spec(),
         schema_mode: SchemaMode::Auto,
+        through: None,
         accepted: BTreeSet::default(),
         images: vec![image("local", &target.images["web"]), image("local", PAGE)],
         containers: vec![ContainerFacts {

@@ -14,6 +14,7 @@ pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod maintenance;
+pub(crate) mod migrate;
 pub(crate) mod migrations;
 pub(crate) mod plan;
 pub(crate) mod rehearse;
