@@ -45,9 +45,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["domain", "saga", "store", "planner", "steps", "data-engine", "driver-docker", "driver-redis"]),
-    ("api", &["domain", "i18n", "control"]),
+    ("report", &["domain", "i18n"]),
+    ("api", &["domain", "i18n", "control", "report"]),
     ("client", &["domain"]),
-    ("backout", &["domain", "i18n", "store", "control", "api", "client", "driver-gateway", "driver-mariadb"]),
+    ("backout", &["domain", "i18n", "store", "control", "report", "api", "client", "driver-gateway", "driver-mariadb"]),
     ("testkit", &[]),
 ];
 

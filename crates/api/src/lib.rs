@@ -22,6 +22,7 @@ mod middleware;
 mod migrations;
 mod rehearsals;
 mod releases;
+mod reports;
 mod rollbacks;
 mod routes;
 mod tokens;

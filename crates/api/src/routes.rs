@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
     Options, applications, backups, data_stores, deployments, docs, environments, events, health, jobs, maintenance,
-    metrics, migrations, rehearsals, releases, rollbacks, tokens,
+    metrics, migrations, rehearsals, releases, reports, rollbacks, tokens,
 };
 
 /// Where the versioned routes are.
@@ -59,6 +59,7 @@ pub(crate) fn versioned() -> [Group; 3] {
         .merge(rehearsals::routes())
         .merge(migrations::routes())
         .merge(jobs::routes())
+        .merge(reports::routes())
         .merge(events::routes())
         .merge(tokens::routes());
     [

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::ids::JobId;
 use domain::job::JobState;
-use domain::view::{CancelRequest, JobView, Page, ResolveRequest};
+use domain::view::{CancelRequest, JobReport, JobView, Page, ResolveRequest};
 use serde::Serialize;
 
 use crate::call::Call;
@@ -50,6 +50,11 @@ impl Client {
     pub async fn wait_for_job(&self, id: JobId, at_most: Duration) -> Result<JobView> {
         let wait = Wait { wait: format!("{}s", at_most.as_secs()) };
         self.fetch(Call::get(with_query(self.job(id, &[]), &wait)?).longer_by(at_most)).await
+    }
+
+    /// What a job did, with its statements and backups.
+    pub async fn report_job(&self, id: JobId) -> Result<JobReport> {
+        self.fetch(Call::get(self.job(id, &["report"]))).await
     }
 
     /// Calls the job off: between steps, and inside those that can stop.

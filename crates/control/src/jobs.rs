@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::ids::JobId;
 use domain::job::{JobEvent, JobState};
 use domain::problem::ProblemType;
-use domain::view::{CancelRequest, JobEventView, JobView, Page, ResolveRequest, StuckChoice};
+use domain::view::{CancelRequest, JobEventView, JobReport, JobView, Page, ResolveRequest, StuckChoice};
 use store::JobQuery;
 use tokio::time::Instant;
 
@@ -41,6 +41,15 @@ impl Control {
     pub async fn get_job(&self, caller: &Caller, id: JobId) -> Result<JobView> {
         caller.require(permission::READ)?;
         self.job(id).await
+    }
+
+    /// What a job did, with its statements and backups.
+    pub async fn report_job(&self, caller: &Caller, id: JobId) -> Result<JobReport> {
+        caller.require(permission::READ)?;
+        let job = self.job(id).await?;
+        let statements = self.database().statements_of_job(id).await?;
+        let backups = self.database().backups_of_job(id).await?;
+        Ok(JobReport { job, statements, backups })
     }
 
     /// The same, answered when the job rests (ended or stuck) or when the time is over.

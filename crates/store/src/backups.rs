@@ -101,6 +101,18 @@ impl Database {
         view(&row)
     }
 
+    /// The verified backups that a job made.
+    pub async fn backups_of_job(&self, job: JobId) -> Result<Vec<BackupView>> {
+        let rows = sqlx::query(
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+             WHERE job_id = ? ORDER BY id",
+        )
+        .bind(job.0)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter().map(view).collect()
+    }
+
     /// The verified backup of each data store whose contents are newest.
     pub async fn newest_backups(&self, environment: EnvironmentId) -> Result<Vec<BackupView>> {
         // A job holds its environment, so the backup that was noted last is the one that was begun last.

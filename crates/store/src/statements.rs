@@ -1,8 +1,9 @@
 //! The saga's journal of statements, our ledgers, and the record of kept data.
 
 use async_trait::async_trait;
-use domain::ids::{MigrationId, PreservationId};
+use domain::ids::{JobId, MigrationId, PreservationId};
 use domain::ledger::Direction;
+use domain::view::StatementView;
 use saga::{
     AppliedUp, Held, Journal, JournalError, LedgerRecord, Preservation, StatementEntry, StatementJournal, StatementKey,
 };
@@ -14,10 +15,41 @@ use sqlx::mysql::MySqlRow;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::append_event;
-use crate::rows::{json as json_column, to_json, word};
+use crate::rows::{json as json_column, time, time_or_none, to_json, word};
 
 const PRESERVATION: &str = "SELECT id, store, migration, object, keeper, row_count, checksum FROM preservations WHERE environment_id = \
      (SELECT environment_id FROM jobs WHERE id = ?) AND store = ? AND migration = ? AND state = 'kept' ORDER BY id";
+
+/// The most statements that a report shows: scripts that fill tables have thousands.
+const REPORTED: u32 = 10_000;
+
+impl Database {
+    /// The statements that a job has run, in the order in which they were begun.
+    pub async fn statements_of_job(&self, job: JobId) -> Result<Vec<StatementView>> {
+        let rows = sqlx::query(
+            "SELECT step, is_undo, migration, direction, idx, begun_at, done_at, affected FROM job_statements \
+             WHERE job_id = ? ORDER BY begun_at, step, is_undo, seq LIMIT ?",
+        )
+        .bind(job.0)
+        .bind(REPORTED)
+        .fetch_all(self.pool())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StatementView {
+                    step: row.try_get("step")?,
+                    undo: row.try_get("is_undo")?,
+                    migration: row.try_get("migration")?,
+                    direction: word(row, "direction", Direction::from_word)?,
+                    index: row.try_get("idx")?,
+                    begun_at: time(row, "begun_at")?,
+                    done_at: time_or_none(row, "done_at")?,
+                    affected: row.try_get("affected")?,
+                })
+            })
+            .collect()
+    }
+}
 
 #[async_trait]
 impl StatementJournal for Database {

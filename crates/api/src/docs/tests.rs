@@ -68,6 +68,7 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "get /api/v1/jobs",
         "get /api/v1/jobs/{job}",
         "get /api/v1/jobs/{job}/events",
+        "get /api/v1/jobs/{job}/report",
         "post /api/v1/jobs/{job}/cancel",
         "post /api/v1/jobs/{job}/resolve",
         "get /api/v1/tokens",

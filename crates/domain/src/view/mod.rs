@@ -3,6 +3,7 @@
 mod data;
 mod job;
 mod rehearsal;
+mod report;
 mod requests;
 mod resources;
 
@@ -12,6 +13,7 @@ pub use data::{
 };
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
 pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
+pub use report::{JobReport, StatementView};
 pub use requests::{
     BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, MigrateRequest, NewApplication, NewEnvironment,
     NewToken, RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,

@@ -1,4 +1,6 @@
-//! `backout job watch | cancel | resolve`: one job.
+//! `backout job watch | cancel | resolve | report`: one job.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use domain::ids::JobId;
@@ -7,6 +9,7 @@ use domain::view::{CancelRequest, ResolveRequest, StuckChoice};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::cli::watch::watch_and_tell;
 
 #[derive(Debug, Subcommand)]
@@ -14,6 +17,24 @@ pub(crate) enum Job {
     Watch(Watch),
     Cancel(Cancel),
     Resolve(Resolve),
+    Report(Report),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[arg(value_name = "ID")]
+    id: JobId,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +71,7 @@ impl Job {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Watch(Watch { id }) => Ok(Exit::of_job(watch_and_tell(context, id).await?.state)),
+            Self::Report(command) => command.run(context).await,
             Self::Cancel(Cancel { id, reason }) => {
                 context.client.cancel_job(id, &CancelRequest { reason }).await?;
                 let job = watch_and_tell(context, id).await?;
@@ -73,5 +95,26 @@ impl Job {
                 })
             }
         }
+    }
+}
+
+impl Report {
+    async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let told = context.client.report_job(self.id).await?;
+        if context.json {
+            output::json(&told);
+            return Ok(Exit::Done);
+        }
+        let text = match self.format {
+            Format::Text => report::text(context.language, &told),
+            Format::Html => report::html(context.language, &told),
+        };
+        let Some(path) = self.output else {
+            output::line(text.trim_end());
+            return Ok(Exit::Done);
+        };
+        tokio::fs::write(&path, text).await.map_err(Failure::io)?;
+        output::line(&context.text("cli.report-written", [("path", path.display().to_string().as_str())]));
+        Ok(Exit::Done)
     }
 }
