@@ -5,6 +5,7 @@ mod chinese;
 mod desk;
 mod json;
 mod ledgers;
+mod losses;
 mod migrate;
 mod refusals;
 mod rehearsals;

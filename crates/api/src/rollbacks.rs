@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use control::{Caller, Control};
 use domain::plan::Plan;
-use domain::view::{JobView, RollbackRequest};
+use domain::view::{JobView, LossView, RollbackRequest};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +14,7 @@ use crate::jobs::accepted;
 use crate::routes::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(start_rollback))
+    OpenApiRouter::new().routes(routes!(start_rollback)).routes(routes!(sample_losses))
 }
 
 /// Take an environment back to an earlier release, or only plan it (`dry_run`).
@@ -35,4 +35,17 @@ async fn start_rollback(
         return Ok(Answer::ok(control.plan_rollback(&caller, &application, &environment, &request).await?));
     }
     Ok(accepted(&control.start_rollback(&caller, &application, &environment, request).await?))
+}
+
+/// Sample what a rollback would take away: rows and documents that the target does not know. It changes nothing, and needs the
+/// permission `data.read`.
+#[utoipa::path(post, path = "/applications/{application}/environments/{environment}/rollbacks/losses", tag = "rollbacks",
+    responses((status = 200, description = "Each with some of its rows or documents", body = Success<Vec<LossView>>)))]
+async fn sample_losses(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Path((application, environment)): Path<(String, String)>,
+    Json(request): Json<RollbackRequest>,
+) -> Answered {
+    Ok(Answer::ok(control.sample_losses(&caller, &application, &environment, &request).await?).carrying_a_secret())
 }

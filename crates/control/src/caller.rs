@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 pub mod permission {
     /// Read everything but secrets.
     pub const READ: &str = "read";
+    /// See rows and documents of data stores: samples of what a rollback takes away.
+    pub const DATA_READ: &str = "data.read";
     /// Make and edit applications.
     pub const APPLICATION_EDIT: &str = "application.edit";
     /// Make and edit environments.
@@ -34,8 +36,9 @@ pub mod permission {
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 11] = [
+    pub const EACH: [&str; 12] = [
         READ,
+        DATA_READ,
         APPLICATION_EDIT,
         ENVIRONMENT_EDIT,
         RELEASE_REGISTER,

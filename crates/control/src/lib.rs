@@ -13,6 +13,7 @@ mod health;
 mod idempotency;
 mod jobs;
 mod ledgers;
+mod losses;
 mod maintenance;
 mod migrations;
 mod provider;

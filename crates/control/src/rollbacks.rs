@@ -52,7 +52,7 @@ impl Control {
         self.start_change(caller, &stored, plan, consent).await
     }
 
-    async fn rollback_plan(
+    pub(crate) async fn rollback_plan(
         &self,
         application: &str,
         environment: &str,

@@ -10,13 +10,13 @@ use domain::finding::Code;
 use domain::ledger::Direction;
 use domain::plan::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
-    MaintenanceFacts, StoreFacts,
+    Loss, MaintenanceFacts, StoreFacts,
 };
 use driver_docker::{ContainerSummary, Health};
 use driver_gateway::Nginx;
 use futures::future::join_all;
 use sentence::{Sentence, sentence};
-use store::{Database, SchemaRecord, StoredEnvironment, StoredRelease};
+use store::{Database, SchemaRecord, StoredEnvironment, StoredMigration, StoredRelease};
 
 use crate::releases::Examined;
 use crate::targets::Targets;
@@ -97,6 +97,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         let applied = record.applied.into_iter();
         facts.recorded = applied.filter_map(|(version, id)| Some((version, examined.migration(id)?.clone()))).collect();
         disks.servers.extend(available.map(|available| (name.clone(), available)));
+        facts.losses = losses(targets, question, &name, &facts, &migrations).await;
         store_facts.insert(name, facts);
     }
     Ok(Facts {
@@ -117,6 +118,57 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         maintenance,
         disks,
         durations,
+    })
+}
+
+/// What the down scripts would take away of the migrations that the target does not have. Numbers are a help and no condition:
+/// what cannot be counted in time is left out.
+async fn losses(
+    targets: &Targets,
+    question: &Question<'_>,
+    name: &str,
+    facts: &StoreFacts,
+    migrations: &[StoredMigration],
+) -> BTreeMap<String, Vec<Loss>> {
+    let changes_release = matches!(question.kind, DeploymentKind::Deploy | DeploymentKind::Rollback);
+    let (Some(store), Ok(applied), true) =
+        (question.environment.spec.data_store(name), &facts.applied, changes_release)
+    else {
+        return BTreeMap::new();
+    };
+    let kept: Vec<&str> = question
+        .target
+        .schema
+        .get(name)
+        .iter()
+        .flat_map(|schema| &schema.migrations)
+        .map(|one| one.version.as_str())
+        .collect();
+    let downs: Vec<(&String, &str)> = applied
+        .iter()
+        .filter(|version| !kept.contains(&version.as_str()))
+        .filter_map(|version| {
+            let known = facts.recorded.get(version).or_else(|| facts.known.get(version))?;
+            let stored = migrations.iter().find(|stored| stored.reference.id == known.reference.id)?;
+            Some((version, stored.down.as_deref()?))
+        })
+        .collect();
+    if downs.is_empty() {
+        return BTreeMap::new();
+    }
+    let count = async {
+        let engine = targets.data_engine(question.environment.id, store).await.map_err(|error| error.sentence())?;
+        let mut counted = BTreeMap::new();
+        for (version, down) in downs {
+            let losses = engine.losses(down, 0).await.map_err(|error| error.sentence())?;
+            let losses = losses.into_iter().map(|loss| Loss { object: loss.object, rows: loss.rows }).collect();
+            counted.insert(version.clone(), losses);
+        }
+        Ok::<_, Sentence>(counted)
+    };
+    within_deadline(count).await.unwrap_or_else(|reason| {
+        tracing::debug!(store = name, %reason, "what a rollback takes away could not be counted");
+        BTreeMap::new()
     })
 }
 
@@ -267,6 +319,7 @@ async fn answer_of(
         recorded: BTreeMap::new(),
         sizes: BTreeMap::new(),
         known: BTreeMap::new(),
+        losses: BTreeMap::new(),
         kept,
     };
     let answer = match store.engine {

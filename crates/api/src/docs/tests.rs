@@ -52,6 +52,7 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "get ENVIRONMENT/deployments",
         "post ENVIRONMENT/deployments",
         "post ENVIRONMENT/rollbacks",
+        "post ENVIRONMENT/rollbacks/losses",
         "get ENVIRONMENT/backups",
         "get ENVIRONMENT/backups/{backup}",
         "get ENVIRONMENT/data-stores",

@@ -138,6 +138,7 @@ impl Service {
             steps: vec![step],
             findings: Vec::new(),
             accepted: Vec::new(),
+            losses: Vec::new(),
             difference: Difference::default(),
             digest: "0".repeat(64),
             expected_ms: None,

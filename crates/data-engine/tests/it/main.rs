@@ -4,6 +4,7 @@
 
 mod corpus;
 mod examine;
+mod losses;
 mod mariadb;
 mod mariadb_kill;
 mod mariadb_rows;

@@ -9,10 +9,13 @@ use super::facts::Facts;
 use super::layout::Steps;
 use super::schema::{SchemaDecision, apply, decide};
 use super::step_spec::StepSpec;
-use super::{FORMAT, Plan, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems};
+use super::{
+    FORMAT, Plan, PlannedLoss, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems,
+};
 use crate::deployment::DeploymentKind;
 use crate::finding::{Code, Finding, Severity};
 use crate::ids::DeploymentId;
+use crate::ledger::Direction;
 
 /// Builds the plan that takes the environment from what it runs to the target.
 ///
@@ -76,6 +79,7 @@ pub fn build(facts: &Facts) -> Plan {
         pivot,
         findings,
         accepted,
+        losses: losses(facts, &schema),
         difference: layers,
         digest,
         expected_ms,
@@ -92,6 +96,21 @@ fn accept(facts: &Facts, findings: &mut [Finding]) -> Vec<Code> {
         }
     }
     accepted.into_iter().collect()
+}
+
+fn losses(facts: &Facts, schema: &SchemaDecision) -> Vec<PlannedLoss> {
+    let downs = schema.moves.iter().filter(|change| change.direction == Direction::Down);
+    downs
+        .flat_map(|change| change.migrations.iter().map(move |migration| (&change.store, &migration.reference.version)))
+        .flat_map(|(store, version)| {
+            let known = facts.stores.get(store).and_then(|facts| facts.losses.get(version));
+            known.into_iter().flatten().map(|loss| PlannedLoss {
+                store: store.clone(),
+                migration: version.clone(),
+                loss: loss.clone(),
+            })
+        })
+        .collect()
 }
 
 fn schema_changes(schema: &SchemaDecision) -> Vec<SchemaChange> {

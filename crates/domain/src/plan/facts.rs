@@ -3,7 +3,7 @@
 use sentence::Sentence;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::StepSpec;
+use super::{Loss, StepSpec};
 use crate::Version;
 use crate::deployment::{DeploymentKind, SchemaMode};
 use crate::environment::{Engine, EnvironmentSpec};
@@ -277,6 +277,8 @@ pub struct StoreFacts {
     pub sizes: BTreeMap<String, u64>,
     /// Every migration that any release registered for it, by version.
     pub known: BTreeMap<String, MigrationFacts>,
+    /// What the down script of an applied migration would take away, counted now, by version.
+    pub losses: BTreeMap<String, Vec<Loss>>,
     /// Data put aside earlier that an up of its migration brings back: migration version to the objects.
     pub kept: BTreeMap<String, Vec<String>>,
 }

@@ -62,12 +62,36 @@ pub struct Plan {
     /// What would forbid to run it, had a person not accepted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Code>,
+    /// What the target will not know: put aside, and back with the way forward. An estimate, as data goes on changing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<PlannedLoss>,
     /// What differs between the two releases, layer by layer.
     pub difference: Difference,
     /// SHA-256 over what was approved: the steps with all their scripts, images and ledgers, but no estimate.
     pub digest: String,
     /// Expected duration from past runs, milliseconds, where every step has one.
     pub expected_ms: Option<u64>,
+}
+
+/// Something that a step takes away, and how much of it there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Loss {
+    /// What, as steps name it, e.g. `column users.two_factor_secret`.
+    pub object: String,
+    /// Rows or documents that hold something there; none where that was not counted in time, or only the script can tell.
+    pub rows: Option<u64>,
+}
+
+/// Something that a migration takes away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedLoss {
+    /// Data store.
+    pub store: String,
+    /// Version of the migration that is taken back.
+    pub migration: String,
+    /// What, and how much.
+    #[serde(flatten)]
+    pub loss: Loss,
 }
 
 /// A release as a plan names it.

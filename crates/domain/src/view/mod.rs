@@ -2,6 +2,7 @@
 
 mod data;
 mod job;
+mod loss;
 mod rehearsal;
 mod report;
 mod requests;
@@ -12,6 +13,7 @@ pub use data::{
     RecoveryPoint,
 };
 pub use job::{ErrorView, JobEventView, JobView, Measurements, StepView};
+pub use loss::LossView;
 pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
 pub use report::{JobReport, StatementView};
 pub use requests::{

@@ -218,6 +218,7 @@ pub(crate) fn store(engine: Engine, version: &str, applied: Vec<String>, known: 
         sizes: BTreeMap::new(),
         applied: Ok(applied),
         known: known.iter().map(|known| (known.reference.version.clone(), known.clone())).collect(),
+        losses: BTreeMap::new(),
         kept: BTreeMap::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! `backout plan`: what a rollback or a deployment would do. Nothing is changed.
 
 use clap::Args;
-use domain::view::{DeployRequest, RollbackRequest};
+use domain::view::{DeployRequest, LossView, RollbackRequest};
 
 use crate::cli::args::SchemaChoice;
 use crate::cli::context::Context;
@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     schema: SchemaChoice,
     #[arg(long, value_name = "CODE")]
     accept: Vec<String>,
+    #[arg(long, conflicts_with = "deploy")]
+    samples: bool,
 }
 
 impl Plan {
@@ -37,6 +39,15 @@ impl Plan {
                 accept: self.accept,
                 ..RollbackRequest::default()
             };
+            if self.samples {
+                let losses = context.client.sample_losses(&place.app, &place.env, &request).await?;
+                if context.json {
+                    output::json(&losses);
+                } else {
+                    samples(context, &losses);
+                }
+                return Ok(Exit::Done);
+            }
             context.client.plan_rollback(&place.app, &place.env, &request).await?
         };
         if context.json {
@@ -45,5 +56,20 @@ impl Plan {
             output::line(render::plan(context.language, &plan).trim_end());
         }
         Ok(if plan.is_runnable() { Exit::Done } else { Exit::Refused })
+    }
+}
+
+/// What the target would not know, with some of it.
+fn samples(context: &Context, losses: &[LossView]) {
+    if losses.is_empty() {
+        output::line(&context.text("cli.no-losses", []));
+    }
+    for LossView { loss, samples } in losses {
+        let rows = loss.loss.rows.map_or_else(|| context.text("cli.not-counted", []), |rows| rows.to_string());
+        let params = [("store", loss.store.as_str()), ("object", &loss.loss.object), ("rows", &rows)];
+        output::line(&context.text("cli.loss", params));
+        for sample in samples {
+            output::line(&format!("  {sample}"));
+        }
     }
 }

@@ -37,6 +37,9 @@ pub(crate) fn plan(language: Language, plan: &Plan) -> String {
         ]);
     }
     let _ = writeln!(told, "{table}");
+    if !plan.losses.is_empty() {
+        let _ = writeln!(told, "{}\n{}", say("cli.heading-losses"), losses(language, plan));
+    }
     if let Some(statements) = statements(language, plan) {
         let _ = writeln!(told, "{}\n{statements}", say("cli.heading-statements"));
     }
@@ -47,6 +50,16 @@ pub(crate) fn plan(language: Language, plan: &Plan) -> String {
     let digest: String = plan.digest.chars().take(DIGEST_DIGITS).collect();
     let _ = writeln!(told, "{expected} {}", text(language, "cli.digest", [("digest", digest.as_str())]));
     told
+}
+
+/// What the target will not know, in numbers.
+fn losses(language: Language, plan: &Plan) -> String {
+    let mut table = plain_table(language, &["store", "migration", "object", "rows"]);
+    for one in &plan.losses {
+        let rows = one.loss.rows.map_or_else(|| text(language, "cli.not-counted", []), |rows| rows.to_string());
+        table.add_row([one.store.clone(), one.migration.clone(), one.loss.object.clone(), rows]);
+    }
+    table.to_string()
 }
 
 /// What the steps run that migrate; none where no step does.
@@ -153,6 +166,7 @@ mod tests {
                 ),
             ],
             accepted: Vec::new(),
+            losses: Vec::new(),
             difference: Difference {
                 images: vec![ImageChange {
                     service: "web".into(),
@@ -198,6 +212,7 @@ mod tests {
             from: None,
             findings: Vec::new(),
             accepted: Vec::new(),
+            losses: Vec::new(),
             difference: Difference::default(),
             expected_ms: Some(61_000),
             ..by_hand()
