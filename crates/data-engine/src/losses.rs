@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use driver_mariadb::{ObjectRef, Session, SessionOptions, quote_identifier};
+use futures::FutureExt;
 use mongo_script::{Compiled, Effect, Settings, compile};
 use serde_json::{Value, json};
 
@@ -32,8 +33,8 @@ impl DataEngine {
     /// listed beforehand has no losses that could be told.
     pub async fn losses(&self, script: &str, samples: u32) -> Result<Vec<Loss>> {
         match self.target() {
-            DataTarget::MariaDb(target) => of_mariadb(target, script, samples).await,
-            DataTarget::MongoDb(target) => of_mongodb(target, script, samples).await,
+            DataTarget::MariaDb(target) => of_mariadb(target, script, samples).boxed().await,
+            DataTarget::MongoDb(target) => of_mongodb(target, script, samples).boxed().await,
         }
     }
 }
