@@ -150,16 +150,18 @@ impl Merge<'_> {
             .columns
             .iter()
             .map(|column| {
-                let (number, name) = (column.number, quote_identifier(&column.name));
-                format!("t.{name} = IF({}, k.n{number}, t.{name})", same(column, "o"))
+                let name = quote_identifier(&column.name);
+                format!("t.{name} = IF({}, {}, t.{name})", same(column, "o"), self.found(column))
             })
             .collect();
-        let rows = format!("{} AS t JOIN {copy} AS k ON {} WHERE k.fate = {BACK}", self.table, self.keys("t"));
+        let joined = format!("{} AS t JOIN {copy} AS k ON {} {}", self.table, self.keys("t"), self.joins());
+        let rows = format!("{joined} WHERE k.fate = {BACK}");
         let mut statements =
             vec![format!("DELETE t FROM {rows} AND k.had AND NOT k.has AND {as_came} AND {}", self.is_alone())];
         if !settings.is_empty() {
-            let rows = rows.replacen(" WHERE ", &format!(" SET {} WHERE ", settings.join(", ")), 1);
-            statements.push(format!("{FAITHFUL} UPDATE {rows} AND k.had AND k.has"));
+            let settings = settings.join(", ");
+            statements
+                .push(format!("{FAITHFUL} UPDATE {joined} SET {settings} WHERE k.fate = {BACK} AND k.had AND k.has"));
         }
         statements.push(format!("UPDATE {copy} SET fate = 0 WHERE fate IN ({BACK}, {CHANGED}, {AWAY})"));
         statements
@@ -203,6 +205,17 @@ impl Merge<'_> {
             column.equal(&format!("k.o{number}"), &format!("k.n{number}"))
         };
         format!("t.{name} = IF(k.has AND {stays}, t.{name}, k.o{number})")
+    }
+
+    /// What was in the column when the row came back, where the statement had changed it: what the running script wrote
+    /// there last, else what the statement had left.
+    fn found(&self, column: &Place) -> String {
+        let number = column.number;
+        let left = self.through.iter().enumerate().fold(format!("k.n{number}"), |otherwise, (at, other)| {
+            let Some(theirs) = position(other, &column.name) else { return otherwise };
+            format!("IF({} IS NULL, {otherwise}, u{at}.n{theirs})", first_key(at))
+        });
+        format!("IF({}, k.o{number}, {left})", column.equal(&format!("k.o{number}"), &format!("k.n{number}")))
     }
 
     /// Whether nobody else changed what the statement had changed in this column.

@@ -1,7 +1,7 @@
 //! Looks in the target whether a statement has taken effect.
 
 use sentence::{Sentence, sentence};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use driver_mariadb::{ObjectRef, RoutineKind, Session};
 use sql_script::{AlterAction, Effect, TableName, TableRename};
@@ -157,17 +157,23 @@ async fn routine_exists(session: &mut Session, kind: sql_script::RoutineKind, na
 }
 
 async fn look_at_renames(session: &mut Session, database: &str, renames: &[TableRename]) -> Result<Found> {
-    let from: HashSet<&TableName> = renames.iter().map(|rename| &rename.from).collect();
-    if renames.iter().any(|rename| from.contains(&rename.to)) {
+    // Which names are taken before the first rename and after the last one; a name can be given on in between.
+    let (mut before, mut after) = (HashMap::new(), HashMap::new());
+    for TableRename { from, to } in renames {
+        for (name, goes) in [(from, true), (to, false)] {
+            before.entry(name).or_insert(goes);
+            after.insert(name, !goes);
+        }
+    }
+    before.retain(|name, was| after.get(name) != Some(was));
+    if before.is_empty() {
         return Ok(Found::Neither(sentence!("the names are exchanged, so nothing tells whether it has run")));
     }
     let mut seen = Seen::EITHER;
-    for TableRename { from, to } in renames {
-        for (name, is_new) in [(from, false), (to, true)] {
-            let home = name.database.as_deref().unwrap_or(database);
-            let exists = session.table_exists(ObjectRef::new(home, &name.name)).await?;
-            seen = seen.and(if is_new { Seen::made(exists, false) } else { Seen::removed(exists, false) });
-        }
+    for (name, goes) in before {
+        let home = name.database.as_deref().unwrap_or(database);
+        let exists = session.table_exists(ObjectRef::new(home, &name.name)).await?;
+        seen = seen.and(if goes { Seen::removed(exists, false) } else { Seen::made(exists, false) });
     }
     Ok(verdict(seen, false, sentence!("the old and the new names are both there, or neither is")))
 }

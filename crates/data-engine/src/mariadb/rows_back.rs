@@ -11,6 +11,7 @@ use super::convert::Kind;
 use super::copies::Captured;
 use super::merge::{CHANGED, Merge, Place, Way};
 use super::restore::Stays;
+use super::run::Plan;
 use super::session::Run;
 use super::statement::Work;
 use crate::error::Error;
@@ -67,7 +68,7 @@ impl Run {
 
     /// Puts aside again what came back at the end of the script that is now taken back: before anything else, since it
     /// came after everything else.
-    pub(super) async fn take_returns_back(&mut self) -> Result<(), StepError> {
+    pub(super) async fn take_returns_back(&mut self, forth: &Plan<'_>) -> Result<(), StepError> {
         let returns: Vec<Return> = self.notes(&format!("{}%{NOTED}", self.book.marker_prefix())).await?;
         // What came back last goes first.
         for Return { id, copies } in returns.into_iter().rev() {
@@ -84,8 +85,8 @@ impl Run {
                 };
                 let table = self.own(&copies.table).quoted();
                 let cascades = self.cascades_of(&copies).await?;
-                let merge =
-                    Merge { table, copies: &copies, columns, through: &[], cascades: &cascades, way: Way::Undo };
+                let through = &self.captured_by(forth, &copies.table).await?;
+                let merge = Merge { table, copies: &copies, columns, through, cascades: &cascades, way: Way::Undo };
                 self.assert_lock().await?;
                 let work = Work { statements: &merge.take_away(), ..Work::default() };
                 self.transaction(&work, &marker).await?;

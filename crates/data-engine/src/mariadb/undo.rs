@@ -41,7 +41,7 @@ impl Run {
             return Ok(());
         }
         let before = self.schema_before(&back.script).await?;
-        self.take_returns_back().await?;
+        self.take_returns_back(&forth).await?;
         let kept = self.own_kept(&forth).await?;
         match direction {
             Direction::Up => self.settle_restored(back.script.version()).await?,

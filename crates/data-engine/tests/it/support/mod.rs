@@ -3,6 +3,7 @@
 pub(crate) mod journal;
 pub(crate) mod mariadb;
 pub(crate) mod mongodb;
+pub(crate) mod pairs;
 
 use std::future::Future;
 use std::path::Path;

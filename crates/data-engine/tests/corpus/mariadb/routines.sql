@@ -1,0 +1,20 @@
+-- # seed
+CREATE TABLE numbers (n INT PRIMARY KEY);
+INSERT INTO numbers VALUES (1), (2);
+-- # up
+CREATE FUNCTION twice(x INT) RETURNS INT DETERMINISTIC NO SQL RETURN x * 2;
+DELIMITER $$
+CREATE PROCEDURE fill(IN up_to INT)
+BEGIN
+  DECLARE i INT DEFAULT 3;
+  WHILE i <= up_to DO
+    INSERT IGNORE INTO numbers VALUES (twice(i));
+    SET i = i + 1;
+  END WHILE;
+END $$
+DELIMITER ;
+-- # write
+CALL fill(5);
+-- # down
+DROP PROCEDURE fill;
+DROP FUNCTION twice;

@@ -1,0 +1,9 @@
+-- # seed
+CREATE TABLE shy (id INT PRIMARY KEY, a INT NULL);
+INSERT INTO shy VALUES (1, 1);
+-- # up
+ALTER TABLE shy MODIFY COLUMN a INT NULL INVISIBLE;
+-- # write
+INSERT INTO shy (id, a) VALUES (2, 2);
+-- # down
+ALTER TABLE shy MODIFY COLUMN a INT NULL;
