@@ -37,3 +37,12 @@ CREATE TABLE IF NOT EXISTS rehearsed_migrations (
 ALTER TABLE deployments
   DROP CONSTRAINT IF EXISTS deployments_kind,
   ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate'));
+
+-- What holds for the releases of a series that do not say otherwise themselves.
+CREATE TABLE IF NOT EXISTS series (
+  application_id BINARY(16) NOT NULL,
+  series VARCHAR(64) NOT NULL,
+  rules LONGTEXT NOT NULL,
+  PRIMARY KEY (application_id, series),
+  CONSTRAINT series_application FOREIGN KEY (application_id) REFERENCES applications (id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

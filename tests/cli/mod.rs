@@ -9,6 +9,7 @@ mod losses;
 mod migrate;
 mod refusals;
 mod rehearsals;
+mod series;
 mod terminal;
 mod walk;
 

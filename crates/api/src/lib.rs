@@ -25,6 +25,7 @@ mod releases;
 mod reports;
 mod rollbacks;
 mod routes;
+mod series;
 mod tokens;
 mod told;
 

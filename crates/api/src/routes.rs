@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
     Options, applications, backups, data_stores, deployments, docs, environments, events, health, jobs, maintenance,
-    metrics, migrations, rehearsals, releases, reports, rollbacks, tokens,
+    metrics, migrations, rehearsals, releases, reports, rollbacks, series, tokens,
 };
 
 /// Where the versioned routes are.
@@ -57,6 +57,7 @@ pub(crate) fn versioned() -> [Group; 3] {
         .merge(data_stores::routes())
         .merge(backups::routes())
         .merge(rehearsals::routes())
+        .merge(series::routes())
         .merge(migrations::routes())
         .merge(jobs::routes())
         .merge(reports::routes())

@@ -98,6 +98,7 @@ impl Plane {
             steps: (0..).zip(specs).map(step).collect(),
             findings: Vec::new(),
             accepted: Vec::new(),
+            verdict: None,
             losses: Vec::new(),
             difference: Difference::default(),
             digest: "0".repeat(64),

@@ -21,6 +21,7 @@ mod page;
 mod rehearsals;
 mod releases;
 mod rollbacks;
+mod series;
 mod sse;
 mod tls;
 mod tokens;

@@ -20,6 +20,7 @@ mod provider;
 mod rehearsals;
 mod releases;
 mod rollbacks;
+mod series;
 mod tokens;
 mod wake;
 mod worker;

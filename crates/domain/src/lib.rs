@@ -17,6 +17,7 @@ pub mod rehearsal;
 pub mod release;
 pub mod reservation;
 pub mod secret;
+pub mod series;
 pub mod step;
 pub mod version;
 pub mod view;

@@ -188,13 +188,17 @@ impl ReleaseSpec {
                 wrong(format!("schema.{store}.engine"), sentence!("redis has no migrations"));
             }
         }
-        for (engine, requirement) in &self.requires {
-            if let Err(error) = semver::VersionReq::parse(requirement) {
-                wrong(format!("requires.{engine}"), Sentence::verbatim(error.to_string()));
-            }
-        }
+        errors.extend(check_requirements(&self.requires));
         errors
     }
+}
+
+/// What is wrong with requirements of server versions.
+pub(crate) fn check_requirements(requires: &BTreeMap<String, String>) -> impl Iterator<Item = FieldError> + '_ {
+    requires.iter().filter_map(|(engine, requirement)| {
+        let error = semver::VersionReq::parse(requirement).err()?;
+        Some(FieldError { field: format!("requires.{engine}"), message: Sentence::verbatim(error.to_string()) })
+    })
 }
 
 fn is_digest(text: &str) -> bool {

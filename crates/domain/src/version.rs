@@ -116,6 +116,13 @@ impl Version {
     }
 }
 
+/// The numbers of a series such as `v0.8.x`; series that came later have greater ones. None where that is no series.
+pub fn series_key(series: &str) -> Option<(u64, u64)> {
+    let (major, minor) = series.strip_prefix('v')?.strip_suffix(".x")?.split_once('.')?;
+    let key = (major.parse().ok()?, minor.parse().ok()?);
+    (format!("v{}.{}.x", key.0, key.1) == series).then_some(key)
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "v{}", self.0)

@@ -48,7 +48,8 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
     let environment = question.environment;
     let migrations = database.migrations(environment.application_id).await?;
     let mut rehearsed = database.rehearsed_migrations(environment.id).await?;
-    let examined = Examined::new(&migrations, &mut rehearsed);
+    let series = database.series(environment.application_id).await?;
+    let examined = Examined::new(&migrations, &mut rehearsed, series);
     // What the current deployment left running.
     let mut left = BTreeMap::new();
     let current = match environment.current {

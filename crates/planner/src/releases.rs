@@ -7,17 +7,20 @@ use domain::ids::MigrationId;
 use domain::plan::{MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts};
 use domain::rehearsal::RehearsedMigration;
 use domain::release::ServiceConfig;
+use domain::series::SeriesRules;
 use store::{StoredMigration, StoredRelease};
 
 /// Every migration of an application, examined once.
 pub(crate) struct Examined {
     by_id: HashMap<MigrationId, (String, MigrationFacts)>,
+    series: BTreeMap<String, SeriesRules>,
 }
 
 impl Examined {
     pub(crate) fn new(
         migrations: &[StoredMigration],
         rehearsed: &mut HashMap<MigrationId, RehearsedMigration>,
+        series: BTreeMap<String, SeriesRules>,
     ) -> Self {
         let by_id = migrations
             .iter()
@@ -26,7 +29,7 @@ impl Examined {
                 (migration.reference.id, (migration.store.clone(), examine(migration, rehearsed)))
             })
             .collect();
-        Self { by_id }
+        Self { by_id, series }
     }
 
     /// The migrations of one data store by version; where a version stands for several contents, the one
@@ -44,6 +47,8 @@ impl Examined {
     }
 
     pub(crate) fn release(&self, release: &StoredRelease, environment: &str) -> ReleaseFacts {
+        // What a release does not say itself, its series may.
+        let rules = self.series.get(&release.version.series()).cloned().unwrap_or_default();
         let schema = release
             .schema
             .iter()
@@ -53,7 +58,8 @@ impl Examined {
                     .iter()
                     .filter_map(|reference| self.by_id.get(&reference.id).map(|(_, facts)| facts.clone()))
                     .collect();
-                let facts = SchemaFacts { engine: schema.engine, runs_on: schema.runs_on.clone(), migrations };
+                let facts =
+                    SchemaFacts { engine: schema.engine, runs_on: rules.range_of(store, &schema.runs_on), migrations };
                 (store.clone(), facts)
             })
             .collect();
@@ -65,7 +71,7 @@ impl Examined {
             schema,
             config: release.config.get(environment).map(masked),
             config_sha256: release.config_sha256.get(environment).cloned().unwrap_or_default(),
-            requires: release.requires.clone(),
+            requires: rules.requires_of(&release.requires),
         }
     }
 }

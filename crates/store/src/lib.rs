@@ -26,6 +26,7 @@ mod rehearsals;
 mod releases;
 mod restored;
 mod rows;
+mod series;
 mod short;
 mod statements;
 mod tokens;

@@ -110,6 +110,7 @@ fn path_parameter(name: &str) -> &'static str {
         "environment" => "The environment's name",
         "backup" => "The backup's id",
         "rehearsal" => "The rehearsal's id",
+        "series" => "The series, e.g. `v0.8.x`",
         "store" => "The data store's name",
         "version" => "A semantic version; a `v` prefix is accepted",
         "job" => "The job's id",

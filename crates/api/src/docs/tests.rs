@@ -60,6 +60,8 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "get ENVIRONMENT/data-stores/{store}/drift",
         "post ENVIRONMENT/data-stores/{store}/baseline",
         "post ENVIRONMENT/data-stores/{store}/repair",
+        "get /api/v1/applications/{application}/series",
+        "put /api/v1/applications/{application}/series/{series}",
         "get ENVIRONMENT/rehearsals",
         "post ENVIRONMENT/rehearsals",
         "get ENVIRONMENT/rehearsals/{rehearsal}",

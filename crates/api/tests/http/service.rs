@@ -138,6 +138,7 @@ impl Service {
             steps: vec![step],
             findings: Vec::new(),
             accepted: Vec::new(),
+            verdict: None,
             losses: Vec::new(),
             difference: Difference::default(),
             digest: "0".repeat(64),

@@ -82,6 +82,8 @@ pub(crate) enum Everyday {
     Repair(commands::repair::Repair),
     Backups(commands::backups::Backups),
     Rehearse(commands::rehearse::Rehearse),
+    #[command(subcommand)]
+    Series(commands::series::Series),
     Plan(commands::plan::Plan),
     Rollback(commands::rollback::Rollback),
     Deploy(commands::deploy::Deploy),
@@ -117,6 +119,7 @@ impl Everyday {
             Self::Repair(command) => command.run(context).await,
             Self::Backups(command) => command.run(context).await,
             Self::Rehearse(command) => command.run(context).await,
+            Self::Series(command) => command.run(context).await,
             Self::Plan(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,

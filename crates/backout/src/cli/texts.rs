@@ -5,6 +5,7 @@ use std::path::Path;
 
 use domain::deployment::{DeploymentKind, DeploymentResult};
 use domain::ledger::{DriftKind, LedgerSource};
+use domain::plan::SchemaVerdict;
 use domain::rehearsal::{RehearsalState, StatementClass};
 use domain::version::VersionKind;
 
@@ -34,6 +35,13 @@ fn made_of_words() -> Vec<String> {
         RehearsalState::Failed,
         RehearsalState::Skipped,
     ];
+    let verdicts = [
+        SchemaVerdict::SameSchema,
+        SchemaVerdict::RunsOnNewer,
+        SchemaVerdict::NeedsUp,
+        SchemaVerdict::NeedsDown,
+        SchemaVerdict::Irreversible,
+    ];
     let classes = [StatementClass::Instant, StatementClass::NoCopy, StatementClass::InPlace, StatementClass::Copy];
     let of_kinds = kinds.iter().flat_map(|kind| ["kind", "plan", "done"].map(|family| format!("{family}-{kind}")));
     of_kinds
@@ -41,6 +49,7 @@ fn made_of_words() -> Vec<String> {
         .chain(versions.iter().map(|kind| format!("kind-{}", kind.as_str())))
         .chain(drifts.iter().map(|kind| format!("drift-{}", kind.as_str().replace('_', "-"))))
         .chain(rehearsals.iter().map(|state| format!("rehearsal-{}", state.as_str())))
+        .chain(verdicts.iter().map(|verdict| format!("verdict-{}", verdict.as_str())))
         .chain(classes.iter().map(|class| format!("class-{}", class.as_str())))
         .chain(corrections.iter().map(|source| format!("drift-last-{}", source.as_str())))
         .chain(["image", "config", "schema", "code"].map(|layer| format!("layer-{layer}")))

@@ -10,7 +10,8 @@ use super::layout::Steps;
 use super::schema::{SchemaDecision, apply, decide};
 use super::step_spec::StepSpec;
 use super::{
-    FORMAT, Plan, PlannedLoss, PlannedRelease, PlannedStep, SchemaChange, difference, disk, preconditions, problems,
+    FORMAT, Plan, PlannedLoss, PlannedRelease, PlannedStep, SchemaChange, SchemaVerdict, difference, disk,
+    preconditions, problems,
 };
 use crate::deployment::DeploymentKind;
 use crate::finding::{Code, Finding, Severity};
@@ -50,6 +51,7 @@ pub fn build(facts: &Facts) -> Plan {
     };
     preconditions::add(facts, &schema, &mut steps);
     let accepted = accept(facts, &mut findings);
+    let verdict = verdict(facts, &schema, &findings);
     let target = facts.target.version.to_string();
     let about = [("application", &facts.application), ("environment", &facts.environment), ("version", &target)];
     let mut findings: Vec<Finding> = findings
@@ -79,6 +81,7 @@ pub fn build(facts: &Facts) -> Plan {
         pivot,
         findings,
         accepted,
+        verdict,
         losses: losses(facts, &schema),
         difference: layers,
         digest,
@@ -96,6 +99,34 @@ fn accept(facts: &Facts, findings: &mut [Finding]) -> Vec<Code> {
         }
     }
     accepted.into_iter().collect()
+}
+
+/// Findings without which migrations could be taken back.
+const IN_THE_WAY_OF_DOWNS: [Code; 6] = [
+    Code::DownScriptMissing,
+    Code::MigrationHole,
+    Code::MigrationUnknown,
+    Code::RehearsalFailed,
+    Code::ScriptTampered,
+    Code::StatementRefused,
+];
+
+fn verdict(facts: &Facts, schema: &SchemaDecision, findings: &[Finding]) -> Option<SchemaVerdict> {
+    if !matches!(facts.kind, DeploymentKind::Deploy | DeploymentKind::Rollback) {
+        return None;
+    }
+    let has = |code| findings.iter().any(|finding| finding.code == code);
+    let cannot_go_down = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Blocker && IN_THE_WAY_OF_DOWNS.contains(&finding.code));
+    Some(match () {
+        () if schema.goes_down && cannot_go_down => SchemaVerdict::Irreversible,
+        // Without downs where the schema was to be kept in spite of it.
+        () if schema.goes_down || has(Code::SchemaIncompatible) => SchemaVerdict::NeedsDown,
+        () if has(Code::SchemaKept) => SchemaVerdict::RunsOnNewer,
+        () if schema.moves.is_empty() => SchemaVerdict::SameSchema,
+        () => SchemaVerdict::NeedsUp,
+    })
 }
 
 fn losses(facts: &Facts, schema: &SchemaDecision) -> Vec<PlannedLoss> {

@@ -62,6 +62,9 @@ pub struct Plan {
     /// What would forbid to run it, had a person not accepted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<Code>,
+    /// Whether the target runs on the schemas as they are; none where no release changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<SchemaVerdict>,
     /// What the target will not know: put aside, and back with the way forward. An estimate, as data goes on changing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<PlannedLoss>,
@@ -71,6 +74,35 @@ pub struct Plan {
     pub digest: String,
     /// Expected duration from past runs, milliseconds, where every step has one.
     pub expected_ms: Option<u64>,
+}
+
+/// Whether a release runs on the schemas that are there, and what that costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaVerdict {
+    /// The schemas are the ones that it was released with.
+    SameSchema,
+    /// It runs on schemas newer than its own: they stay.
+    RunsOnNewer,
+    /// Migrations have to be applied for it.
+    NeedsUp,
+    /// Migrations have to be taken back for it.
+    NeedsDown,
+    /// Migrations would have to be taken back, and cannot be: restore a backup, or go forward.
+    Irreversible,
+}
+
+impl SchemaVerdict {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SameSchema => "same_schema",
+            Self::RunsOnNewer => "runs_on_newer",
+            Self::NeedsUp => "needs_up",
+            Self::NeedsDown => "needs_down",
+            Self::Irreversible => "irreversible",
+        }
+    }
 }
 
 /// Something that a step takes away, and how much of it there is.

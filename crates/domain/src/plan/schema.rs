@@ -15,6 +15,8 @@ pub(super) struct SchemaDecision {
     pub(super) moves: Vec<StoreMove>,
     /// Whether writers have to be stopped while migrations run.
     pub(super) needs_window: bool,
+    /// Whether migrations are to be taken back, also where none of them can be.
+    pub(super) goes_down: bool,
 }
 
 impl SchemaDecision {
@@ -53,7 +55,7 @@ pub(super) fn decide(facts: &Facts, findings: &mut Vec<Finding>) -> SchemaDecisi
             SchemaMode::Down => true,
             SchemaMode::Keep => false,
         };
-    let mut decision = SchemaDecision::default();
+    let mut decision = SchemaDecision { goes_down: go_down, ..SchemaDecision::default() };
     for store in &stores {
         let newer = store.newer();
         let current = facts.current.as_ref().and_then(|current| current.release.schema.get(store.name));

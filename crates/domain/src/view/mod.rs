@@ -22,5 +22,5 @@ pub use requests::{
 };
 pub use resources::{
     ApplicationView, CurrentView, DeploymentView, EnvironmentView, MintedToken, Page, ReleaseDetail, ReleaseView,
-    TokenView,
+    SeriesView, TokenView,
 };

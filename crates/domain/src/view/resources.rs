@@ -11,6 +11,7 @@ use crate::deployment::{DeploymentKind, DeploymentResult};
 use crate::environment::EnvironmentSpec;
 use crate::ids::{ApplicationId, DeploymentId, EnvironmentId, JobId, ReleaseId, TokenId};
 use crate::release::{GitRefs, ServiceConfig};
+use crate::series::SeriesRules;
 use crate::version::VersionKind;
 
 /// A page of a list; the cursor asks for the next one.
@@ -122,6 +123,16 @@ pub struct ReleaseDetail {
     pub config: BTreeMap<String, BTreeMap<String, ServiceConfig>>,
     /// Server versions that it needs, by engine.
     pub requires: BTreeMap<String, String>,
+}
+
+/// A series of releases, and what holds for all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SeriesView {
+    /// Its name, e.g. `v0.8.x`.
+    pub series: String,
+    /// What holds for it.
+    #[serde(flatten)]
+    pub rules: SeriesRules,
 }
 
 /// A deployment: one change of what an environment runs.

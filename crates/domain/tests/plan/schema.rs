@@ -1,11 +1,12 @@
 //! Which migrations run, which way, and whether a window is needed for them.
 
-use backout_domain::deployment::SchemaMode;
+use backout_domain::deployment::{DeploymentKind, SchemaMode};
 use backout_domain::finding::Code;
-use backout_domain::plan::build;
+use backout_domain::plan::{Facts, SchemaVerdict, build};
 
 use crate::support::{
-    all_of, applied, blockers, codes, facts, finding, image_id, migration, release, runs, schema, versions,
+    all_of, applied, blockers, change_migration, codes, facts, finding, image_id, migration, release, runs, schema,
+    versions,
 };
 
 #[test]
@@ -210,4 +211,25 @@ fn what_stays_applied_has_to_have_the_bytes_that_our_ledger_names() {
     let ledger = crate::support::applied(&mut facts, "main");
     ledger.retain(|version| version != "20250108001");
     assert_eq!(blockers(&build(&facts)), []);
+}
+
+#[test]
+fn the_verdict_says_what_going_there_costs() {
+    let verdict = |facts: &Facts| build(facts).verdict;
+    assert_eq!(verdict(&facts(Some("v0.8.2"), "v0.8.1")), Some(SchemaVerdict::NeedsDown));
+    assert_eq!(verdict(&facts(Some("v0.8.1"), "v0.8.2")), Some(SchemaVerdict::NeedsUp));
+
+    let mut kept = facts(Some("v0.8.2"), "v0.8.1");
+    for schema in kept.target.schema.values_mut() {
+        schema.runs_on.max = None;
+    }
+    assert_eq!(verdict(&kept), Some(SchemaVerdict::RunsOnNewer));
+
+    let mut lost = facts(Some("v0.8.2"), "v0.8.1");
+    change_migration(&mut lost, "main", "20250110001", |migration| migration.reference.down_sha256 = None);
+    assert_eq!(verdict(&lost), Some(SchemaVerdict::Irreversible));
+
+    let mut closed = facts(Some("v0.8.2"), "v0.8.2");
+    closed.kind = DeploymentKind::MaintenanceOn;
+    assert_eq!(verdict(&closed), None);
 }

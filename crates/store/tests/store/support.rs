@@ -228,6 +228,7 @@ pub(crate) fn plan(
         steps,
         findings: vec![],
         accepted: Vec::new(),
+        verdict: None,
         losses: Vec::new(),
         difference: Difference::default(),
         digest: "0".repeat(64),

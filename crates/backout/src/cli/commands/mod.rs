@@ -22,5 +22,6 @@ pub(crate) mod release;
 pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod rollback;
+pub(crate) mod series;
 pub(crate) mod status;
 pub(crate) mod token;

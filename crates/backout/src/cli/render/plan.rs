@@ -20,6 +20,9 @@ pub(crate) fn plan(language: Language, plan: &Plan) -> String {
     let params =
         [("application", plan.application.as_str()), ("environment", &plan.environment), ("from", &from), ("to", &to)];
     let _ = writeln!(told, "{}\n", text(language, &title, params));
+    if let Some(verdict) = plan.verdict {
+        let _ = writeln!(told, "{}\n", say(&format!("cli.verdict-{}", verdict.as_str())));
+    }
     if !plan.findings.is_empty() {
         let _ = writeln!(told, "{}\n{}", say("cli.heading-findings"), findings(language, &plan.findings));
     }
@@ -166,6 +169,7 @@ mod tests {
                 ),
             ],
             accepted: Vec::new(),
+            verdict: None,
             losses: Vec::new(),
             difference: Difference {
                 images: vec![ImageChange {
@@ -212,6 +216,7 @@ mod tests {
             from: None,
             findings: Vec::new(),
             accepted: Vec::new(),
+            verdict: None,
             losses: Vec::new(),
             difference: Difference::default(),
             expected_ms: Some(61_000),

@@ -20,6 +20,7 @@ pub(crate) fn plan(steps: &[(u32, &[u32])], pivot: u32) -> Plan {
         pivot,
         findings: vec![],
         accepted: Vec::new(),
+        verdict: None,
         losses: Vec::new(),
         difference: Difference::default(),
         digest: String::new(),
