@@ -1,4 +1,4 @@
--- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own; and migrations ahead of a release.
+-- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own; migrations ahead of a release; backups on demand.
 
 CREATE TABLE IF NOT EXISTS rehearsals (
   id BINARY(16) NOT NULL PRIMARY KEY,
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS rehearsed_migrations (
 
 ALTER TABLE deployments
   DROP CONSTRAINT IF EXISTS deployments_kind,
-  ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate'));
+  ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate', 'backup'));
 
 -- What holds for the releases of a series that do not say otherwise themselves.
 CREATE TABLE IF NOT EXISTS series (

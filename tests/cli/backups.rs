@@ -24,3 +24,24 @@ async fn the_backups_that_changes_made_are_listed_with_the_age_of_the_newest() {
     desk.says(&["backups", "--store", "elsewhere"], 0, &["There is no backup yet."]);
     desk.says(&["doctor"], 0, &[age]);
 }
+
+#[tokio::test]
+async fn data_stores_are_backed_up_anew_on_demand_also_behind_the_maintenance_page() {
+    let backout = shared_backout().await;
+    let scene = Scene::on_v082(backout).await.unwrap();
+    let desk = Desk { backout, app: &scene.app };
+    let newest = |store: &str| desk.json(&["backups", "--store", store], 0)["items"][0]["id"].clone();
+    let before = (newest("main"), newest("content"));
+
+    let told = desk.says(&["backup", "--store", "main", "--reason", "before the audit"], 0, &["Back up", "backed up"]);
+    assert!(!told.stdout.contains("Stop service"), "{told}");
+    assert_ne!(newest("main"), before.0);
+    assert_eq!(newest("content"), before.1, "it was not asked for");
+    desk.says(&["maintenance", "on", "--reason", "audit", "--yes"], 0, &[]);
+    desk.says(&["backup"], 0, &["production is backed up."]);
+    assert_ne!(newest("content"), before.1);
+    desk.says(&["maintenance", "off"], 0, &[]);
+    assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
+    desk.says(&["backup", "--store", "cache"], 3, &["is a cache"]);
+    desk.says(&["backup", "--store", "elsewhere"], 3, &["has no data store 'elsewhere'"]);
+}

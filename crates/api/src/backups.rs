@@ -4,18 +4,19 @@ use axum::Extension;
 use axum::extract::State;
 use control::{Caller, Control};
 use domain::ids::BackupId;
-use domain::view::{BackupView, BackupsView};
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::envelope::{Answer, Answered, Success};
-use crate::extract::{PageQuery, Path, Query};
+use crate::envelope::{Answer, Answered, FailureBody, Success};
+use crate::extract::{Json, PageQuery, Path, Query};
+use crate::jobs::accepted;
 use crate::routes::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_backups)).routes(routes!(show_backup))
+    OpenApiRouter::new().routes(routes!(list_backups, start_backup)).routes(routes!(show_backup))
 }
 
 /// Which backups.
@@ -39,6 +40,21 @@ async fn list_backups(
 ) -> Answered {
     let store = query.store.as_deref();
     Ok(Answer::ok(control.list_backups(&caller, &application, &environment, store, page.into()).await?))
+}
+
+/// Back data stores up anew; each backup is read again before it counts.
+#[utoipa::path(post, path = "/applications/{application}/environments/{environment}/backups", tag = "backups",
+    responses(
+        (status = 202, description = "The job that carries it out; `Location` is where it is", body = Success<JobView>),
+        (status = 409, description = "`plan-blocked` or `environment-locked`", body = FailureBody),
+    ))]
+async fn start_backup(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Path((application, environment)): Path<(String, String)>,
+    Json(request): Json<BackupRequest>,
+) -> Answered {
+    Ok(accepted(&control.start_backup(&caller, &application, &environment, request).await?))
 }
 
 /// Show a backup.

@@ -1,7 +1,7 @@
 //! Backups of data stores.
 
 use domain::ids::BackupId;
-use domain::view::{BackupView, BackupsView};
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView};
 use serde::Serialize;
 
 use crate::call::Call;
@@ -24,6 +24,11 @@ impl Client {
         page: &PageRequest,
     ) -> Result<BackupsView> {
         self.fetch_with(self.environment(application, environment, &["backups"]), &Query { store, page }).await
+    }
+
+    /// Backs data stores up anew.
+    pub async fn start_backup(&self, application: &str, environment: &str, request: &BackupRequest) -> Result<JobView> {
+        self.fetch(Call::post(self.environment(application, environment, &["backups"]), request)?).await
     }
 
     /// A verified backup.

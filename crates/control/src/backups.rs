@@ -1,12 +1,16 @@
 //! Backups of data stores.
 
 use chrono::{DateTime, Utc};
-use domain::environment::{DataStore, Engine};
+use domain::deployment::DeploymentKind;
+use domain::environment::{DataStore, Engine, EnvironmentSpec, FieldError};
 use domain::ids::BackupId;
-use domain::view::{BackupView, BackupsView, RecoveryPoint};
+use domain::problem::ProblemType;
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView, RecoveryPoint};
+use sentence::sentence;
 
+use crate::change::{Choices, Consent, require_short};
 use crate::error::named;
-use crate::{Caller, Control, PageRequest, Result, permission};
+use crate::{Caller, Control, Error, PageRequest, Result, permission};
 
 impl Control {
     /// Verified backups of an environment, or of one of its data stores, newest first; and how far back each data store
@@ -32,6 +36,28 @@ impl Control {
         })
     }
 
+    /// Backs data stores up anew, as a job. It may run while a person keeps the maintenance page on.
+    pub async fn start_backup(
+        &self,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        request: BackupRequest,
+    ) -> Result<JobView> {
+        caller.require(permission::BACKUP_START)?;
+        require_short(&request.reason)?;
+        let stored = self.environment(application, environment).await?;
+        let stores = wanted(&stored.spec, &request.stores)?;
+        let Some(current) = self.require_current(&stored, None).await? else {
+            let detail =
+                sentence!("nothing has been deployed to '{application}/{environment}' yet", application, environment);
+            return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_command("backout deploy VERSION"));
+        };
+        let plan = self.plan_change(&stored, &current, DeploymentKind::Backup, Choices::backing_up(stores)).await?;
+        let consent = Consent { reason: &request.reason, confirm: None, plan_digest: None };
+        self.accept(caller, &stored, plan, consent).await
+    }
+
     /// A verified backup.
     pub async fn get_backup(
         &self,
@@ -44,6 +70,30 @@ impl Control {
         let stored = self.environment(application, environment).await?;
         self.database().backup(stored.id, id).await.map_err(named("backup", &id.to_string()))
     }
+}
+
+/// The data stores that are asked for, each once; all but caches where none is named.
+fn wanted(spec: &EnvironmentSpec, asked: &[String]) -> Result<Vec<String>> {
+    let can = |store: &&DataStore| store.engine != Engine::Redis;
+    if asked.is_empty() {
+        return Ok(spec.data_stores.iter().filter(can).map(|store| store.name.clone()).collect());
+    }
+    let mut errors = Vec::new();
+    for (at, name) in asked.iter().enumerate() {
+        let message = match spec.data_store(name) {
+            Some(store) if can(&store) => continue,
+            Some(_) => sentence!("'{name}' is a cache: nothing is kept of it", name),
+            None => sentence!("the environment has no data store '{name}'", name),
+        };
+        errors.push(FieldError { field: format!("stores[{at}]"), message });
+    }
+    if !errors.is_empty() {
+        return Err(Error::invalid_fields(errors));
+    }
+    let mut names = asked.to_vec();
+    names.sort();
+    names.dedup();
+    Ok(names)
 }
 
 /// Caches have none: nothing is kept of them.

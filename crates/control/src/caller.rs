@@ -29,6 +29,8 @@ pub mod permission {
     pub const MAINTENANCE: &str = "maintenance.switch";
     /// Say what holds for ledgers and schemas that were changed by hand: baseline and repair.
     pub const LEDGER_CORRECT: &str = "ledger.correct";
+    /// Back data stores up.
+    pub const BACKUP_START: &str = "backup.start";
     /// Have a release's migrations tried on a scratch database.
     pub const REHEARSAL_REQUEST: &str = "rehearsal.request";
     /// Make and revoke tokens.
@@ -36,7 +38,7 @@ pub mod permission {
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 12] = [
+    pub const EACH: [&str; 13] = [
         READ,
         DATA_READ,
         APPLICATION_EDIT,
@@ -47,6 +49,7 @@ pub mod permission {
         JOB_CONTROL,
         MAINTENANCE,
         LEDGER_CORRECT,
+        BACKUP_START,
         REHEARSAL_REQUEST,
         TOKEN_EDIT,
     ];

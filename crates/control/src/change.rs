@@ -31,6 +31,7 @@ pub(crate) struct Consent<'a> {
 pub(crate) struct Choices {
     schema: SchemaMode,
     through: Option<String>,
+    backed_up: Vec<String>,
     accepted: BTreeSet<Code>,
 }
 
@@ -54,7 +55,7 @@ impl Choices {
             }
         }
         if errors.is_empty() {
-            Ok(Self { schema, through: None, accepted })
+            Ok(Self { schema, accepted, ..Self::default() })
         } else {
             Err(Error::invalid_fields(errors))
         }
@@ -63,6 +64,11 @@ impl Choices {
     /// Migrations are applied up to that version of them.
     pub(crate) fn through(self, last: Option<String>) -> Self {
         Self { through: last, ..self }
+    }
+
+    /// These data stores are backed up.
+    pub(crate) fn backing_up(stores: Vec<String>) -> Self {
+        Self { backed_up: stores, ..Self::keep() }
     }
 
     /// The schema stays.
@@ -79,8 +85,8 @@ impl Control {
         kind: DeploymentKind,
         choices: Choices,
     ) -> Result<Plan> {
-        let Choices { schema, through, accepted } = choices;
-        let question = Question { kind, environment, target, schema, through, accepted };
+        let Choices { schema, through, backed_up, accepted } = choices;
+        let question = Question { kind, environment, target, schema, through, backed_up, accepted };
         Ok(plan::build(&planner::gather(self.database(), self.targets(), &question).await?))
     }
 

@@ -17,6 +17,8 @@ pub enum DeploymentKind {
     MaintenanceOff,
     /// Migrations of a release are applied ahead of it; what runs stays.
     Migrate,
+    /// Data stores are backed up; nothing changes.
+    Backup,
 }
 
 /// How a deployment ended.
@@ -67,5 +69,6 @@ words!(DeploymentKind {
     MaintenanceOn = "maintenance_on",
     MaintenanceOff = "maintenance_off",
     Migrate = "migrate",
+    Backup = "backup",
 });
 words!(DeploymentResult { Running = "running", Succeeded = "succeeded", Failed = "failed" });

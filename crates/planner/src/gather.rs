@@ -38,6 +38,8 @@ pub struct Question<'a> {
     pub schema: SchemaMode,
     /// The newest migration to be applied where only migrations are.
     pub through: Option<String>,
+    /// The data stores to be backed up where only that is done.
+    pub backed_up: Vec<String>,
     /// What a person accepts.
     pub accepted: BTreeSet<Code>,
 }
@@ -109,6 +111,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         settings_revision: environment.revision,
         schema_mode: question.schema,
         through: question.through.clone(),
+        backed_up: question.backed_up.clone(),
         accepted: question.accepted.clone(),
         current,
         target: examined.release(question.target, &environment.name),

@@ -27,6 +27,8 @@ pub(crate) struct Backup {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) store: String,
     pub(crate) engine: Engine,
+    /// Whether a young enough one does not do.
+    pub(crate) anew: bool,
 }
 
 impl Backup {
@@ -68,7 +70,8 @@ impl Step for Backup {
             StepError::permanent(sentence!("{directory} cannot be made: {error}", directory, error))
         })?;
         let engine = self.provider.data_engine(job, &self.store).await?;
-        let report = match self.fresh(cx, &engine).await? {
+        let young = if self.anew { None } else { self.fresh(cx, &engine).await? };
+        let report = match young {
             Some(report) => report,
             None => self.make(cx, &engine, &directory).await?,
         };

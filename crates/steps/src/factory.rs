@@ -47,7 +47,7 @@ impl StepFactory for Factory {
         let provider = Arc::clone(&self.provider);
         Ok(match spec.clone() {
             StepSpec::Preflight { preconditions } => erased(Preflight { provider, preconditions }),
-            StepSpec::Backup { store, engine } => erased(Backup { provider, store, engine }),
+            StepSpec::Backup { store, engine, anew } => erased(Backup { provider, store, engine, anew }),
             StepSpec::StopService { at } => erased(StopService { provider, at }),
             StepSpec::MaintenanceOn { page } => erased(MaintenanceOn { provider, page: Page::at(page) }),
             StepSpec::MigrateDown { store, migrations, .. } => {

@@ -89,7 +89,7 @@ impl Database {
         match new.plan.kind {
             DeploymentKind::MaintenanceOff if !closed => return Ok(Enqueue::Open),
             // A window that a person has opened is a good moment for it.
-            DeploymentKind::MaintenanceOff | DeploymentKind::Migrate => {}
+            DeploymentKind::MaintenanceOff | DeploymentKind::Migrate | DeploymentKind::Backup => {}
             _ if closed => return Ok(Enqueue::Closed),
             _ => {}
         }
@@ -114,6 +114,7 @@ impl Database {
                 DeploymentKind::MaintenanceOn => "maintenance.on",
                 DeploymentKind::MaintenanceOff => "maintenance.off",
                 DeploymentKind::Migrate => "migration.start",
+                DeploymentKind::Backup => "backup.start",
             },
             subject: format!("{}/{}", new.plan.application, new.plan.environment),
             detail: json!({

@@ -62,6 +62,7 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "post ENVIRONMENT/data-stores/{store}/repair",
         "get /api/v1/applications/{application}/series",
         "put /api/v1/applications/{application}/series/{series}",
+        "post ENVIRONMENT/backups",
         "get ENVIRONMENT/rehearsals",
         "post ENVIRONMENT/rehearsals",
         "get ENVIRONMENT/rehearsals/{rehearsal}",

@@ -80,6 +80,7 @@ pub(crate) enum Everyday {
     Drift,
     Baseline(commands::baseline::Baseline),
     Repair(commands::repair::Repair),
+    Backup(commands::backup::Backup),
     Backups(commands::backups::Backups),
     Rehearse(commands::rehearse::Rehearse),
     #[command(subcommand)]
@@ -117,6 +118,7 @@ impl Everyday {
             Self::Drift => commands::drift::run(context).await,
             Self::Baseline(command) => command.run(context).await,
             Self::Repair(command) => command.run(context).await,
+            Self::Backup(command) => command.run(context).await,
             Self::Backups(command) => command.run(context).await,
             Self::Rehearse(command) => command.run(context).await,
             Self::Series(command) => command.run(context).await,

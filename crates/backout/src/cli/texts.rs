@@ -11,7 +11,7 @@ use domain::version::VersionKind;
 
 /// Keys whose end is a word of the domain.
 fn made_of_words() -> Vec<String> {
-    let kinds = ["deploy", "rollback", "maintenance_on", "maintenance_off", "migrate"].map(|word| {
+    let kinds = ["deploy", "rollback", "maintenance_on", "maintenance_off", "migrate", "backup"].map(|word| {
         assert!(DeploymentKind::from_word(word).is_some(), "{word}");
         word
     });

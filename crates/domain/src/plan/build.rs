@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::disk::DiskAt;
 use super::facts::Facts;
 use super::layout::Steps;
 use super::schema::{SchemaDecision, apply, decide};
@@ -30,15 +31,20 @@ pub fn build(facts: &Facts) -> Plan {
             problems::of_gateway(facts, &mut findings);
             problems::of_stores(facts, &mut findings);
             schema = decide(facts, &mut findings);
-            disk::of_disks(facts, &schema, &mut findings);
+            disk::of_disks(facts, disk::of_change(facts, &schema), &mut findings);
             problems::of_hosts(facts, schema.needs_window, &mut findings);
             Steps::new(facts).change_release(&schema, &mut findings)
         }
         DeploymentKind::Migrate => {
             problems::of_stores(facts, &mut findings);
             schema = apply(facts, &mut findings);
-            disk::of_disks(facts, &schema, &mut findings);
+            disk::of_disks(facts, disk::of_change(facts, &schema), &mut findings);
             Steps::new(facts).migrate_ahead(&schema)
+        }
+        DeploymentKind::Backup => {
+            problems::of_backups(facts, &mut findings);
+            disk::of_disks(facts, [DiskAt::Backups { stores: facts.backed_up.clone() }], &mut findings);
+            Steps::new(facts).back_up_only()
         }
         DeploymentKind::MaintenanceOn => {
             problems::of_page(facts, &mut findings);

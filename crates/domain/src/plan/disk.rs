@@ -146,12 +146,17 @@ fn copied_of(object: &str) -> Option<String> {
     Some(name.split_once('.').map_or(name, |(table, _)| table).to_owned())
 }
 
+/// What a plan writes to that changes a release.
+pub(super) fn of_change(facts: &Facts, schema: &SchemaDecision) -> Vec<DiskAt> {
+    let hosts = facts.disks.hosts.keys().map(|host| DiskAt::Host { host: host.clone() });
+    hosts.chain(of_migrations(schema)).collect()
+}
+
 /// Places where too little is free.
-pub(super) fn of_disks(facts: &Facts, schema: &SchemaDecision, findings: &mut Vec<Finding>) {
+pub(super) fn of_disks(facts: &Facts, disks: impl IntoIterator<Item = DiskAt>, findings: &mut Vec<Finding>) {
     let sizes: BTreeMap<String, BTreeMap<String, u64>> =
         facts.stores.iter().map(|(name, store)| (name.clone(), store.sizes.clone())).collect();
-    let hosts = facts.disks.hosts.keys().map(|host| DiskAt::Host { host: host.clone() });
-    for disk in hosts.chain(of_migrations(schema)) {
+    for disk in disks {
         let (available, severity) = match &disk {
             DiskAt::Host { host } => (facts.disks.hosts.get(host).copied(), Severity::Blocker),
             DiskAt::Server { store, .. } => (facts.disks.servers.get(store).copied(), Severity::Blocker),

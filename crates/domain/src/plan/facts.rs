@@ -30,6 +30,8 @@ pub struct Facts {
     pub schema_mode: SchemaMode,
     /// The newest version of a migration that is to be applied where only migrations are; all if absent.
     pub through: Option<String>,
+    /// The data stores to be backed up where only that is done.
+    pub backed_up: Vec<String>,
     /// What a person accepts, of [`Code::ACCEPTABLE`].
     pub accepted: BTreeSet<Code>,
     /// What runs now, as the store says.

@@ -110,6 +110,20 @@ impl<'a> Steps<'a> {
         (self.steps, finish)
     }
 
+    /// New backups, side by side, whatever runs.
+    pub(super) fn back_up_only(mut self) -> (Vec<PlannedStep>, u32) {
+        let facts = self.facts;
+        let preflight = self.add(preflight(), &[]);
+        let stores = facts.backed_up.iter().filter_map(|name| Some((name, facts.stores.get(name)?.engine)));
+        let backups: Vec<u32> = stores
+            .map(|(store, engine)| {
+                self.add(StepSpec::Backup { store: store.clone(), engine, anew: true }, &[preflight])
+            })
+            .collect();
+        let finish = self.add(StepSpec::Finish { retired: Vec::new() }, &[vec![preflight], backups].concat());
+        (self.steps, finish)
+    }
+
     /// A backup of each data store that is migrated, side by side.
     fn back_up(&mut self, schema: &SchemaDecision, preflight: u32) -> Vec<u32> {
         let mut backed_up: Vec<&str> = Vec::new();
@@ -117,7 +131,7 @@ impl<'a> Steps<'a> {
         for change in &schema.moves {
             if !backed_up.contains(&change.store.as_str()) {
                 backed_up.push(&change.store);
-                let spec = StepSpec::Backup { store: change.store.clone(), engine: change.engine };
+                let spec = StepSpec::Backup { store: change.store.clone(), engine: change.engine, anew: false };
                 backups.push(self.add(spec, &[preflight]));
             }
         }

@@ -7,12 +7,17 @@ use super::facts::{ContainerState, Facts, ImageState};
 use super::layout::places;
 use super::schema::SchemaDecision;
 use super::step_spec::{Precondition, StepSpec};
+use crate::deployment::DeploymentKind;
 use crate::ledger::Direction;
 
 /// Gives the preflight, where the plan begins with one, what it checks.
 pub(super) fn add(facts: &Facts, schema: &SchemaDecision, steps: &mut [PlannedStep]) {
-    let all: Vec<Precondition> =
-        world(facts).chain(schemas(facts, schema)).chain(of_steps(steps)).chain(disks(schema, steps)).collect();
+    let all: Vec<Precondition> = if facts.kind == DeploymentKind::Backup {
+        // Whatever else has changed, a backup of it is as good.
+        vec![Precondition::Disk { disk: DiskAt::Backups { stores: facts.backed_up.clone() } }]
+    } else {
+        world(facts).chain(schemas(facts, schema)).chain(of_steps(steps)).chain(disks(schema, steps)).collect()
+    };
     if let Some(PlannedStep { spec: StepSpec::Preflight { preconditions }, .. }) = steps.first_mut() {
         *preconditions = all;
     }

@@ -149,6 +149,15 @@ fn short(image_id: &str) -> &str {
     digits.get(..12).unwrap_or(digits)
 }
 
+/// Data stores that cannot be backed up now.
+pub(super) fn of_backups(facts: &Facts, findings: &mut Vec<Finding>) {
+    for name in &facts.backed_up {
+        if let Some(reason) = facts.stores.get(name).and_then(|store| store.unreachable.as_ref()) {
+            findings.push(Finding::new(Code::StoreUnreachable, [("store", name)]).about("reason", reason));
+        }
+    }
+}
+
 /// What is wrong with the data stores themselves; their schemas are another matter.
 pub(super) fn of_stores(facts: &Facts, findings: &mut Vec<Finding>) {
     for (name, store) in &facts.stores {

@@ -138,6 +138,9 @@ pub enum StepSpec {
         store: String,
         /// Kind of the data store.
         engine: Engine,
+        /// Whether it has to be a new one, however young another is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     /// Stops the container and keeps it under another name.
     StopService {
@@ -252,7 +255,7 @@ impl StepSpec {
     pub fn subject(&self) -> String {
         match self {
             Self::Preflight { .. } | Self::Verify { .. } | Self::Finish { .. } => String::new(),
-            Self::Backup { store, engine }
+            Self::Backup { store, engine, .. }
             | Self::MigrateDown { store, engine, .. }
             | Self::MigrateUp { store, engine, .. } => format!("{store} ({engine})"),
             Self::FlushCache { store, .. } => store.clone(),

@@ -17,8 +17,8 @@ pub use loss::LossView;
 pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
 pub use report::{JobReport, StatementView};
 pub use requests::{
-    BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, MigrateRequest, NewApplication, NewEnvironment,
-    NewToken, RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
+    BackupRequest, BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, MigrateRequest, NewApplication,
+    NewEnvironment, NewToken, RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
 };
 pub use resources::{
     ApplicationView, CurrentView, DeploymentView, EnvironmentView, MintedToken, Page, ReleaseDetail, ReleaseView,

@@ -92,6 +92,16 @@ pub struct MigrateRequest {
     pub dry_run: bool,
 }
 
+/// Backs data stores up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupRequest {
+    /// The data stores; all but caches if empty.
+    pub stores: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// Calls a job off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -54,6 +54,7 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         spec: spec(),
         schema_mode: SchemaMode::Auto,
         through: None,
+        backed_up: Vec::new(),
         accepted: BTreeSet::default(),
         images: vec![image("local", &target.images["web"]), image("local", PAGE)],
         containers: vec![ContainerFacts {

@@ -15,7 +15,7 @@ async fn a_backup_is_a_file_that_is_written_down() {
     let database = shared_mariadb().create_database("backup").unwrap();
     shared_mariadb().execute(&format!("CREATE TABLE {database}.users (id INT PRIMARY KEY)")).unwrap();
     world.settings().database = database;
-    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb, anew: false }).await;
 
     let output = backup.run(&world.cx(1)).await.unwrap();
     let recorded = world.settings().backups.clone();
@@ -36,7 +36,7 @@ async fn a_backup_is_not_made_again_because_it_could_not_be_written_down() {
         settings.database = database;
         settings.refusals = 3;
     }
-    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb, anew: false }).await;
     backup.run(&world.cx(1)).await.unwrap();
     let recorded = world.settings().backups.clone();
     assert_eq!((world.settings().refusals, recorded.len()), (0, 1));
@@ -60,7 +60,7 @@ async fn a_backup_tells_how_far_it_is_and_ends_in_the_middle_when_its_job_is_cal
     let target = driver_mariadb::Target::new(shared_mariadb().url(&database).into()).unwrap();
     let mut locking = target.connect(&driver_mariadb::SessionOptions::default()).await.unwrap();
     locking.execute("LOCK TABLES users WRITE").await.unwrap();
-    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb, anew: false }).await;
     let cx = world.cx(1);
     let mut run = Box::pin(backup.run(&cx));
     let mut looking = target.connect(&driver_mariadb::SessionOptions::default()).await.unwrap();
@@ -115,7 +115,7 @@ async fn only_the_keys_of_the_patterns_are_flushed() {
 async fn a_backup_that_is_young_enough_is_read_again_and_counts_for_this_job_too() {
     let world = World::new().await;
     world.settings().database = shared_mariadb().create_database("backup").unwrap();
-    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb }).await;
+    let backup = world.bind(&StepSpec::Backup { store: "main".to_owned(), engine: Engine::MariaDb, anew: false }).await;
     backup.run(&world.cx(1)).await.unwrap();
     let first = world.settings().backups[0].1.clone();
     world.settings().fresh = Some(first.clone());

@@ -21,7 +21,7 @@ fn web() -> ServiceAt {
 async fn rollback_steps(shop: &Shop) -> Vec<StepSpec> {
     let release = shop.release("v1.0.0").await;
     vec![
-        StepSpec::Backup { store: "main".into(), engine: Engine::MariaDb },
+        StepSpec::Backup { store: "main".into(), engine: Engine::MariaDb, anew: false },
         StepSpec::StopService { at: web() },
         StepSpec::MigrateDown { store: "main".into(), engine: Engine::MariaDb, migrations: vec![] },
         StepSpec::StartService {

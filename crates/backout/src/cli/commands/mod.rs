@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod app;
+pub(crate) mod backup;
 pub(crate) mod backups;
 pub(crate) mod baseline;
 pub(crate) mod completions;

@@ -133,7 +133,7 @@ mod tests {
         let at = ServiceAt { host: "local".into(), service: "web".into(), container: "cms-web".into() };
         let specs = [
             (StepSpec::Preflight { preconditions: Vec::new() }, Some(40)),
-            (StepSpec::Backup { store: "main".into(), engine: Engine::MariaDb }, Some(2_310)),
+            (StepSpec::Backup { store: "main".into(), engine: Engine::MariaDb, anew: false }, Some(2_310)),
             (StepSpec::StopService { at: at.clone() }, Some(350)),
             (StepSpec::MigrateDown { store: "main".into(), engine: Engine::MariaDb, migrations: Vec::new() }, None),
             (StepSpec::Verify { version: "v0.8.1".parse().unwrap(), from_deployment: None }, None),
