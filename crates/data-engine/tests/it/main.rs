@@ -6,6 +6,7 @@ mod corpus;
 mod examine;
 mod mariadb;
 mod mariadb_corpus;
+mod mariadb_deaths;
 mod mariadb_kill;
 mod mariadb_rows;
 mod mariadb_types;
