@@ -11,6 +11,7 @@ mod mariadb_kill;
 mod mariadb_rows;
 mod mariadb_types;
 mod mariadb_undo;
+mod mariadb_writer;
 mod mongodb;
 mod mongodb_corpus;
 mod mongodb_pages;
