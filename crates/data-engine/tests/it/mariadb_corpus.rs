@@ -2,15 +2,11 @@
 
 use data_engine::Migrated;
 use domain::ledger::Direction;
-use futures::StreamExt;
 use saga::{ErrorKind, StepError};
 
 use crate::support::Job;
 use crate::support::mariadb::Base;
-use crate::support::pairs::{Everything, Pair, Refused, pairs};
-
-/// How many pairs are looked at side by side.
-const ABREAST: usize = 4;
+use crate::support::pairs::{Everything, Pair, Refused, assert_each, pairs};
 
 async fn migrate(base: &Base, pair: &Pair, direction: Direction) -> Result<Migrated, StepError> {
     base.jobs.engine.migrate(&base.jobs.claim(Job::new()), direction, &pair.migration()).await
@@ -74,21 +70,6 @@ async fn there_and_back(pair: &Pair) -> Result<(), String> {
         return Err(format!("the warnings are {warnings:?}, not {told:?}"));
     }
     Ok(())
-}
-
-/// Looks at some of the pairs, and names those that are not as promised.
-async fn assert_each<Fut>(pairs: Vec<Pair>, look: impl Fn(Pair) -> Fut)
-where
-    Fut: Future<Output = Result<(), String>> + Send + 'static,
-{
-    let looks = pairs.into_iter().map(|pair| {
-        let name = pair.name.clone();
-        let look = tokio::spawn(look(pair));
-        async move { look.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| format!("{name}: {why}")) }
-    });
-    let looked: Vec<Result<(), String>> = futures::stream::iter(looks).buffer_unordered(ABREAST).collect().await;
-    let failed: Vec<String> = looked.into_iter().filter_map(Result::err).collect();
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

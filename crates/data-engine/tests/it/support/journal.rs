@@ -36,6 +36,8 @@ struct State {
     progress: Vec<Value>,
     writes: u32,
     death: Option<Death>,
+    /// The write behind which the worker waits.
+    stand: Option<u32>,
     /// Fires when a statement is done.
     stop: Option<CancellationToken>,
     /// The claim is lost to another worker when it has been asked for so often.
@@ -46,6 +48,8 @@ struct State {
 pub(crate) struct Memory {
     state: Mutex<State>,
     died: Notify,
+    stands: Notify,
+    goes_on: Notify,
 }
 
 impl Memory {
@@ -59,6 +63,27 @@ impl Memory {
         let mut state = self.state.lock().unwrap();
         state.writes = 0;
         state.death = Some(death);
+    }
+
+    /// Lets the worker wait behind its n-th write until [`Memory::go_on`], and die at the next one.
+    pub(crate) fn stand_behind(&self, n: u32) {
+        self.die(Death::Before(n + 1));
+        self.state.lock().unwrap().stand = Some(n);
+    }
+
+    /// Ends when the worker stands still.
+    pub(crate) async fn stood(&self) {
+        self.stands.notified().await;
+    }
+
+    /// Lets the worker go on that stands still.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.notify_one();
+    }
+
+    /// Lets nobody die any more.
+    pub(crate) fn let_live(&self) {
+        self.state.lock().unwrap().death = None;
     }
 
     /// Lets `stop` fire when the next statement is done.
@@ -77,7 +102,7 @@ impl Memory {
             outcome = worker => Some(outcome),
             () = self.died.notified() => None,
         };
-        self.state.lock().unwrap().death = None;
+        self.let_live();
         outcome
     }
 
@@ -127,6 +152,11 @@ impl Memory {
         let changed = change(&mut *self.check(held)?);
         if is(Death::After(number)) {
             self.die_here().await;
+        }
+        let stands = self.state.lock().unwrap().stand.take_if(|at| *at == number).is_some();
+        if stands {
+            self.stands.notify_one();
+            self.goes_on.notified().await;
         }
         Ok(changed)
     }

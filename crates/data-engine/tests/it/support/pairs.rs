@@ -20,9 +20,13 @@ use std::path::Path;
 use data_engine::Scripts;
 use domain::ledger::Direction;
 use driver_mariadb::ObjectRef;
+use futures::StreamExt;
 
 use super::mariadb::Base;
 use super::scripts;
+
+/// How many pairs are looked at side by side.
+const ABREAST: usize = 4;
 
 /// Which migration is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(crate) enum Refused {
 /// Scripts with what happens around them.
 pub(crate) struct Pair {
     pub(crate) name: String,
+    /// Its place in the corpus: in short forms another thing is tried with each pair.
+    pub(crate) number: usize,
     sections: BTreeMap<String, String>,
 }
 
@@ -54,7 +60,7 @@ impl Pair {
         for name in sections.keys() {
             assert!(known.contains(&name.as_str()) || name.starts_with("refused "), "{}: {name}", path.display());
         }
-        Self { name: path.file_stem().unwrap().to_string_lossy().into_owned(), sections }
+        Self { name: path.file_stem().unwrap().to_string_lossy().into_owned(), number: 0, sections }
     }
 
     pub(crate) fn section(&self, name: &str) -> &str {
@@ -110,8 +116,24 @@ pub(crate) fn pairs() -> Vec<Pair> {
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut pairs: Vec<Pair> = paths.map(|path| Pair::read(&path)).collect();
     pairs.sort_by(|a, b| a.name.cmp(&b.name));
+    pairs.iter_mut().enumerate().for_each(|(number, pair)| pair.number = number);
     assert!(pairs.len() >= 45, "{}", pairs.len());
     pairs
+}
+
+/// Looks at some of the pairs, and names those that are not as promised.
+pub(crate) async fn assert_each<Fut>(pairs: Vec<Pair>, look: impl Fn(Pair) -> Fut)
+where
+    Fut: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let looks = pairs.into_iter().map(|pair| {
+        let name = pair.name.clone();
+        let look = tokio::spawn(look(pair));
+        async move { look.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| format!("{name}: {why}")) }
+    });
+    let looked: Vec<Result<(), String>> = futures::stream::iter(looks).buffer_unordered(ABREAST).collect().await;
+    let failed: Vec<String> = looked.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 /// The schema's fingerprint and the rows of every table and view of the application.
