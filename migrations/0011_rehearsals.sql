@@ -1,4 +1,4 @@
--- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own; migrations ahead of a release; backups on demand.
+-- Rehearsals: a release's migrations, tried on a scratch database beside an environment's own; migrations ahead of a release; backups on demand and their restores.
 
 CREATE TABLE IF NOT EXISTS rehearsals (
   id BINARY(16) NOT NULL PRIMARY KEY,
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS rehearsed_migrations (
 
 ALTER TABLE deployments
   DROP CONSTRAINT IF EXISTS deployments_kind,
-  ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate', 'backup'));
+  ADD CONSTRAINT deployments_kind CHECK (kind IN ('deploy', 'rollback', 'maintenance_on', 'maintenance_off', 'migrate', 'backup', 'restore'));
 
 -- What holds for the releases of a series that do not say otherwise themselves.
 CREATE TABLE IF NOT EXISTS series (
@@ -46,3 +46,5 @@ CREATE TABLE IF NOT EXISTS series (
   PRIMARY KEY (application_id, series),
   CONSTRAINT series_application FOREIGN KEY (application_id) REFERENCES applications (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+ALTER TABLE backups ADD COLUMN IF NOT EXISTS restored_at DATETIME(6) NULL;

@@ -1,5 +1,8 @@
 //! The list of backups.
 
+use sqlx::Connection;
+use testkit::World;
+
 use super::desk::Desk;
 use crate::support::{Scene, shared_backout};
 
@@ -44,4 +47,37 @@ async fn data_stores_are_backed_up_anew_on_demand_also_behind_the_maintenance_pa
     assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
     desk.says(&["backup", "--store", "cache"], 3, &["is a cache"]);
     desk.says(&["backup", "--store", "elsewhere"], 3, &["has no data store 'elsewhere'"]);
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_beside_what_it_is_of_and_nothing_else_is_touched() {
+    let backout = shared_backout().await;
+    let scene = Scene::on_v082(backout).await.unwrap();
+    let desk = Desk { backout, app: &scene.app };
+    let mariadb = &World::shared().await.mariadb;
+    desk.says(&["backup"], 0, &[]);
+    let newest = |store: &str| desk.json(&["backups", "--store", store], 0)["items"][0].clone();
+    let of_main = newest("main")["id"].as_str().unwrap().to_owned();
+    let of_content = newest("content")["id"].as_str().unwrap().to_owned();
+    assert!(newest("main")["restored_at"].is_null());
+
+    desk.says(&["restore", &of_main, "--check"], 0, &["Restore a backup", "was restored"]);
+    assert!(newest("main")["restored_at"].is_string());
+    let into = testkit::unique_name("beside");
+    for backup in [&of_main, &of_content] {
+        desk.says(&["restore", backup, "--into", &into, "--reason", "who was it"], 0, &[]);
+    }
+    let of = async |database: &str| -> Vec<String> {
+        let mut connection = sqlx::MySqlConnection::connect(&mariadb.url(database)).await.unwrap();
+        let names = sqlx::query_scalar("SELECT CAST(name AS CHAR) FROM roles ORDER BY id");
+        names.fetch_all(&mut connection).await.unwrap()
+    };
+    assert_eq!(of(&into).await, of(scene.site.database()).await);
+    assert_eq!(scene.answering().await.unwrap(), "v0.8.2");
+
+    // What is there is never written over.
+    desk.says(&["restore", &of_main, "--into", &into], 1, &["is there already"]);
+    desk.says(&["restore", &of_main, "--into", scene.site.database()], 3, &["is in use"]);
+    desk.says(&["restore", &of_main, "--into", "backout_keep_x"], 3, &["are ours"]);
+    desk.says(&["restore", &of_main], 2, &[]);
 }

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use control::{Caller, Control};
 use domain::ids::BackupId;
-use domain::view::{BackupRequest, BackupView, BackupsView, JobView};
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView, RestoreRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +16,10 @@ use crate::jobs::accepted;
 use crate::routes::App;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_backups, start_backup)).routes(routes!(show_backup))
+    OpenApiRouter::new()
+        .routes(routes!(list_backups, start_backup))
+        .routes(routes!(show_backup))
+        .routes(routes!(start_restore))
 }
 
 /// Which backups.
@@ -66,4 +69,19 @@ async fn show_backup(
     Path((application, environment, backup)): Path<(String, String, BackupId)>,
 ) -> Answered {
     Ok(Answer::ok(control.get_backup(&caller, &application, &environment, backup).await?))
+}
+
+/// Restore a backup into a database of its own, beside the one that it is of; without a name, only to see that it can be.
+#[utoipa::path(post, path = "/applications/{application}/environments/{environment}/backups/{backup}/restores", tag = "backups",
+    responses(
+        (status = 202, description = "The job that carries it out; `Location` is where it is", body = Success<JobView>),
+        (status = 409, description = "`environment-locked`", body = FailureBody),
+    ))]
+async fn start_restore(
+    State(control): State<Control>,
+    Extension(caller): Extension<Caller>,
+    Path((application, environment, backup)): Path<(String, String, BackupId)>,
+    Json(request): Json<RestoreRequest>,
+) -> Answered {
+    Ok(accepted(&control.start_restore(&caller, &application, &environment, backup, request).await?))
 }

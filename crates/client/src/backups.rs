@@ -1,7 +1,7 @@
 //! Backups of data stores.
 
 use domain::ids::BackupId;
-use domain::view::{BackupRequest, BackupView, BackupsView, JobView};
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView, RestoreRequest};
 use serde::Serialize;
 
 use crate::call::Call;
@@ -29,6 +29,19 @@ impl Client {
     /// Backs data stores up anew.
     pub async fn start_backup(&self, application: &str, environment: &str, request: &BackupRequest) -> Result<JobView> {
         self.fetch(Call::post(self.environment(application, environment, &["backups"]), request)?).await
+    }
+
+    /// Restores a backup into a database of its own.
+    pub async fn start_restore(
+        &self,
+        application: &str,
+        environment: &str,
+        id: BackupId,
+        request: &RestoreRequest,
+    ) -> Result<JobView> {
+        let id = id.to_string();
+        self.fetch(Call::post(self.environment(application, environment, &["backups", &id, "restores"]), request)?)
+            .await
     }
 
     /// A verified backup.

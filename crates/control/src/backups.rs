@@ -4,13 +4,17 @@ use chrono::{DateTime, Utc};
 use domain::deployment::DeploymentKind;
 use domain::environment::{DataStore, Engine, EnvironmentSpec, FieldError};
 use domain::ids::BackupId;
+use domain::plan::StepSpec;
 use domain::problem::ProblemType;
-use domain::view::{BackupRequest, BackupView, BackupsView, JobView, RecoveryPoint};
+use domain::view::{BackupRequest, BackupView, BackupsView, JobView, RecoveryPoint, RestoreRequest};
 use sentence::sentence;
 
 use crate::change::{Choices, Consent, require_short};
 use crate::error::named;
 use crate::{Caller, Control, Error, PageRequest, Result, permission};
+
+/// The longest name of a database that both engines take.
+const MAX_DATABASE: usize = 63;
 
 impl Control {
     /// Verified backups of an environment, or of one of its data stores, newest first; and how far back each data store
@@ -58,6 +62,47 @@ impl Control {
         self.accept(caller, &stored, plan, consent).await
     }
 
+    /// Restores a backup into a database of its own, as a job; nothing that runs is touched.
+    pub async fn start_restore(
+        &self,
+        caller: &Caller,
+        application: &str,
+        environment: &str,
+        id: BackupId,
+        request: RestoreRequest,
+    ) -> Result<JobView> {
+        caller.require(permission::BACKUP_RESTORE)?;
+        require_short(&request.reason)?;
+        let stored = self.environment(application, environment).await?;
+        let backup = self.database().backup(stored.id, id).await.map_err(named("backup", &id.to_string()))?;
+        let Some(store) = stored.spec.data_store(&backup.store).filter(|store| store.engine == backup.engine) else {
+            let detail = sentence!("the environment has no data store '{name}' any more", name = backup.store);
+            return Err(Error::new(ProblemType::JobState, detail).with_command("backout env set"));
+        };
+        let database = match &request.into {
+            // As long as the names of other scratch databases, and not one of theirs.
+            None => format!("backout_scratch_{}", id.0.simple()),
+            Some(into) => own_name(into, &stored.spec)?,
+        };
+        let Some(current) = self.require_current(&stored, None).await? else {
+            let detail =
+                sentence!("nothing has been deployed to '{application}/{environment}' yet", application, environment);
+            return Err(Error::new(ProblemType::NoRollbackTarget, detail).with_command("backout deploy VERSION"));
+        };
+        let spec = StepSpec::Restore {
+            store: store.name.clone(),
+            engine: store.engine,
+            backup: id,
+            path: backup.path,
+            sha256: backup.sha256,
+            database,
+            check: request.into.is_none(),
+        };
+        let plan = self.plan_change(&stored, &current, DeploymentKind::Restore, Choices::restoring(spec)).await?;
+        let consent = Consent { reason: &request.reason, confirm: None, plan_digest: None };
+        self.accept(caller, &stored, plan, consent).await
+    }
+
     /// A verified backup.
     pub async fn get_backup(
         &self,
@@ -94,6 +139,23 @@ fn wanted(spec: &EnvironmentSpec, asked: &[String]) -> Result<Vec<String>> {
     names.sort();
     names.dedup();
     Ok(names)
+}
+
+/// The name of a database that is none of the environment's.
+fn own_name(name: &str, spec: &EnvironmentSpec) -> Result<String> {
+    let is_word = !name.is_empty()
+        && name.len() <= MAX_DATABASE
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let message = if !is_word {
+        sentence!("must be 1 to {limit} letters, digits, '_' or '-'", limit = MAX_DATABASE)
+    } else if name.starts_with("backout_") {
+        sentence!("names that begin with backout_ are ours")
+    } else if spec.data_stores.iter().any(|store| store.database.as_deref() == Some(name)) {
+        sentence!("'{name}' is in use; a backup is restored beside it", name)
+    } else {
+        return Ok(name.to_owned());
+    };
+    Err(Error::invalid_fields(vec![FieldError { field: "into".into(), message }]))
 }
 
 /// Caches have none: nothing is kept of them.

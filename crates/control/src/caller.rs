@@ -31,6 +31,8 @@ pub mod permission {
     pub const LEDGER_CORRECT: &str = "ledger.correct";
     /// Back data stores up.
     pub const BACKUP_START: &str = "backup.start";
+    /// Restore backups into databases of their own.
+    pub const BACKUP_RESTORE: &str = "backup.restore";
     /// Have a release's migrations tried on a scratch database.
     pub const REHEARSAL_REQUEST: &str = "rehearsal.request";
     /// Make and revoke tokens.
@@ -38,7 +40,7 @@ pub mod permission {
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 13] = [
+    pub const EACH: [&str; 14] = [
         READ,
         DATA_READ,
         APPLICATION_EDIT,
@@ -50,6 +52,7 @@ pub mod permission {
         MAINTENANCE,
         LEDGER_CORRECT,
         BACKUP_START,
+        BACKUP_RESTORE,
         REHEARSAL_REQUEST,
         TOKEN_EDIT,
     ];

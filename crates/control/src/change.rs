@@ -7,7 +7,7 @@ use domain::environment::FieldError;
 use domain::finding::Code;
 use domain::ids::{DeploymentId, JobId};
 use domain::limits::MAX_REASON;
-use domain::plan::{self, Plan};
+use domain::plan::{self, Plan, StepSpec};
 use domain::problem::ProblemType;
 use domain::view::JobView;
 use planner::Question;
@@ -32,6 +32,7 @@ pub(crate) struct Choices {
     schema: SchemaMode,
     through: Option<String>,
     backed_up: Vec<String>,
+    restored: Option<StepSpec>,
     accepted: BTreeSet<Code>,
 }
 
@@ -71,6 +72,11 @@ impl Choices {
         Self { backed_up: stores, ..Self::keep() }
     }
 
+    /// This is restored.
+    pub(crate) fn restoring(spec: StepSpec) -> Self {
+        Self { restored: Some(spec), ..Self::keep() }
+    }
+
     /// The schema stays.
     pub(crate) fn keep() -> Self {
         Self { schema: SchemaMode::Keep, ..Self::default() }
@@ -85,9 +91,11 @@ impl Control {
         kind: DeploymentKind,
         choices: Choices,
     ) -> Result<Plan> {
-        let Choices { schema, through, backed_up, accepted } = choices;
-        let question = Question { kind, environment, target, schema, through, backed_up, accepted };
-        Ok(plan::build(&planner::gather(self.database(), self.targets(), &question).await?))
+        let Choices { schema, through, backed_up, restored, accepted } = choices;
+        let question = Question { kind, environment, target, schema, through, backed_up, restored, accepted };
+        let gathering = planner::gather(self.database(), self.targets(), &question);
+        // It asks everything there is at once, and is as large.
+        Ok(plan::build(&Box::pin(gathering).await?))
     }
 
     /// Accepts the plan as a job, if nothing forbids it and the caller has said all that has to be said.

@@ -205,6 +205,10 @@ impl Provider for StoreProvider {
         self.control.database().record_backup(held, step, &new).await
     }
 
+    async fn record_restored(&self, held: &Held, backup: BackupId) -> Result<(), JournalError> {
+        self.control.database().record_restored(held, backup).await
+    }
+
     async fn backup_directory(&self, job: JobId, store: &str) -> Result<PathBuf, StepError> {
         let environment = self.environment_of(job).await?;
         let place = [environment.application.as_str(), environment.name.as_str(), store];

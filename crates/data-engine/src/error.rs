@@ -17,6 +17,9 @@ pub enum Error {
     /// MongoDB failed.
     #[error(transparent)]
     MongoDb(#[from] driver_mongodb::Error),
+    /// A database that is there already, and was to be made.
+    #[error("{}", crate::restore::occupied(.0))]
+    Occupied(String),
     /// Only another tool's ledger could tell what is applied.
     #[error("{}", .0.sentence())]
     Unadopted(Unadopted),
@@ -34,6 +37,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.sentence(),
             Self::MongoDb(error) => error.sentence(),
+            Self::Occupied(database) => crate::restore::occupied(database),
             Self::Unadopted(unadopted) => unadopted.sentence(),
         }
     }
@@ -43,7 +47,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.is_transient(),
             Self::MongoDb(error) => error.is_transient(),
-            Self::Unadopted(_) => false,
+            Self::Occupied(_) | Self::Unadopted(_) => false,
         }
     }
 }

@@ -14,6 +14,7 @@ mod losses;
 mod mariadb;
 mod mongodb;
 mod rehearsal;
+mod restore;
 mod script;
 mod space;
 
@@ -23,4 +24,5 @@ pub use error::{Error, Result};
 pub use examine::examine;
 pub use losses::Loss;
 pub use rehearsal::Rehearsal;
+pub use restore::{Restoration, RestoreReport};
 pub use space::{Space, available_bytes};

@@ -19,6 +19,8 @@ pub enum DeploymentKind {
     Migrate,
     /// Data stores are backed up; nothing changes.
     Backup,
+    /// A backup is restored into a database of its own; nothing else changes.
+    Restore,
 }
 
 /// How a deployment ended.
@@ -70,5 +72,6 @@ words!(DeploymentKind {
     MaintenanceOff = "maintenance_off",
     Migrate = "migrate",
     Backup = "backup",
+    Restore = "restore",
 });
 words!(DeploymentResult { Running = "running", Succeeded = "succeeded", Failed = "failed" });

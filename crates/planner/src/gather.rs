@@ -10,7 +10,7 @@ use domain::finding::Code;
 use domain::ledger::Direction;
 use domain::plan::{
     Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
-    Loss, MaintenanceFacts, StoreFacts,
+    Loss, MaintenanceFacts, StepSpec, StoreFacts,
 };
 use driver_docker::{ContainerSummary, Health};
 use driver_gateway::Nginx;
@@ -40,6 +40,8 @@ pub struct Question<'a> {
     pub through: Option<String>,
     /// The data stores to be backed up where only that is done.
     pub backed_up: Vec<String>,
+    /// What is restored where only that is done.
+    pub restored: Option<StepSpec>,
     /// What a person accepts.
     pub accepted: BTreeSet<Code>,
 }
@@ -112,6 +114,7 @@ pub async fn gather(database: &Database, targets: &Targets, question: &Question<
         schema_mode: question.schema,
         through: question.through.clone(),
         backed_up: question.backed_up.clone(),
+        restored: question.restored.clone(),
         accepted: question.accepted.clone(),
         current,
         target: examined.release(question.target, &environment.name),

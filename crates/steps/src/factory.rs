@@ -19,6 +19,7 @@ use crate::migrate::Migrate;
 use crate::page::Page;
 use crate::preflight::Preflight;
 use crate::provider::Provider;
+use crate::restore::Restore;
 use crate::resume_service::ResumeService;
 use crate::start_service::StartService;
 use crate::stop_service::StopService;
@@ -48,6 +49,10 @@ impl StepFactory for Factory {
         Ok(match spec.clone() {
             StepSpec::Preflight { preconditions } => erased(Preflight { provider, preconditions }),
             StepSpec::Backup { store, engine, anew } => erased(Backup { provider, store, engine, anew }),
+            StepSpec::Restore { store, backup, path, sha256, database, check: is_check, .. } => {
+                let path = path.into();
+                erased(Restore { provider, store, backup, path, sha256, database, is_check })
+            }
             StepSpec::StopService { at } => erased(StopService { provider, at }),
             StepSpec::MaintenanceOn { page } => erased(MaintenanceOn { provider, page: Page::at(page) }),
             StepSpec::MigrateDown { store, migrations, .. } => {

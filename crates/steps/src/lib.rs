@@ -25,6 +25,7 @@ mod page_container;
 mod page_gateway;
 mod preflight;
 mod provider;
+mod restore;
 mod resume_service;
 mod retired;
 mod start_service;

@@ -74,6 +74,9 @@ pub trait Provider: Send + Sync + 'static {
         report: &data_engine::BackupReport,
     ) -> Result<(), JournalError>;
 
+    /// Notes that a backup could be restored.
+    async fn record_restored(&self, held: &Held, backup: BackupId) -> Result<(), JournalError>;
+
     /// The directory that a data store's backups go to.
     async fn backup_directory(&self, job: JobId, store: &str) -> Result<PathBuf, StepError>;
 

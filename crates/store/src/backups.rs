@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::journal::append_event;
 use crate::page::Cursor;
-use crate::rows::{time, word};
+use crate::rows::{time, time_or_none, word};
 
 /// A backup that was written and read back.
 #[derive(Debug, Clone)]
@@ -64,6 +64,19 @@ impl Database {
         Ok(())
     }
 
+    /// Notes that a backup could be restored, under the claim of the job that did it.
+    pub async fn record_restored(&self, held: &Held, id: BackupId) -> std::result::Result<(), JournalError> {
+        let (mut tx, seq) = self.begin_fenced(held).await?;
+        sqlx::query("UPDATE backups SET restored_at = UTC_TIMESTAMP(6) WHERE id = ?")
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::from)?;
+        append_event(&mut tx, held.job, seq, "progress", None, &serde_json::json!({ "restored_backup": id })).await?;
+        tx.commit().await.map_err(Error::from)?;
+        Ok(())
+    }
+
     /// The verified backups of an environment, or of one of its data stores, newest first.
     pub async fn backups(
         &self,
@@ -72,7 +85,7 @@ impl Database {
         cursor: &Cursor,
     ) -> Result<Page<BackupView>> {
         let rows = sqlx::query(
-            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at, restored_at FROM backups \
              WHERE environment_id = ? AND (? IS NULL OR store = ?) \
              AND id < COALESCE(?, 0xffffffffffffffffffffffffffffffff) ORDER BY id DESC LIMIT ?",
         )
@@ -90,7 +103,7 @@ impl Database {
     /// A verified backup of an environment.
     pub async fn backup(&self, environment: EnvironmentId, id: BackupId) -> Result<BackupView> {
         let row = sqlx::query(
-            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at, restored_at FROM backups \
              WHERE environment_id = ? AND id = ?",
         )
         .bind(environment.0)
@@ -104,7 +117,7 @@ impl Database {
     /// The verified backups that a job made.
     pub async fn backups_of_job(&self, job: JobId) -> Result<Vec<BackupView>> {
         let rows = sqlx::query(
-            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups \
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at, restored_at FROM backups \
              WHERE job_id = ? ORDER BY id",
         )
         .bind(job.0)
@@ -117,7 +130,7 @@ impl Database {
     pub async fn newest_backups(&self, environment: EnvironmentId) -> Result<Vec<BackupView>> {
         // A job holds its environment, so the backup that was noted last is the one that was begun last.
         let rows = sqlx::query(
-            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at FROM backups WHERE id IN \
+            "SELECT id, store, engine, path, bytes, sha256, job_id, begun_at, verified_at, restored_at FROM backups WHERE id IN \
              (SELECT MAX(id) FROM backups WHERE environment_id = ? GROUP BY store) ORDER BY store",
         )
         .bind(environment.0)
@@ -170,6 +183,7 @@ fn view(row: &MySqlRow) -> Result<BackupView> {
         job: JobId(row.try_get("job_id")?),
         begun_at: time(row, "begun_at")?,
         verified_at: time(row, "verified_at")?,
+        restored_at: time_or_none(row, "restored_at")?,
     })
 }
 

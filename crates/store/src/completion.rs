@@ -217,7 +217,7 @@ fn environments(completions: &[Completion]) -> String {
                 reasons.push((environment.clone(), text(&account.reason)));
                 pages.push((environment, id(account.job.0)));
             }
-            DeploymentKind::Migrate | DeploymentKind::Backup => {}
+            DeploymentKind::Migrate | DeploymentKind::Backup | DeploymentKind::Restore => {}
             DeploymentKind::MaintenanceOff => {
                 reasons.push((environment.clone(), "NULL".to_owned()));
                 pages.push((environment, "NULL".to_owned()));

@@ -89,7 +89,10 @@ impl Database {
         match new.plan.kind {
             DeploymentKind::MaintenanceOff if !closed => return Ok(Enqueue::Open),
             // A window that a person has opened is a good moment for it.
-            DeploymentKind::MaintenanceOff | DeploymentKind::Migrate | DeploymentKind::Backup => {}
+            DeploymentKind::MaintenanceOff
+            | DeploymentKind::Migrate
+            | DeploymentKind::Backup
+            | DeploymentKind::Restore => {}
             _ if closed => return Ok(Enqueue::Closed),
             _ => {}
         }
@@ -115,6 +118,7 @@ impl Database {
                 DeploymentKind::MaintenanceOff => "maintenance.off",
                 DeploymentKind::Migrate => "migration.start",
                 DeploymentKind::Backup => "backup.start",
+                DeploymentKind::Restore => "backup.restore",
             },
             subject: format!("{}/{}", new.plan.application, new.plan.environment),
             detail: json!({

@@ -63,6 +63,7 @@ fn it_is_openapi_3_1_and_names_every_route_of_the_interface() {
         "get /api/v1/applications/{application}/series",
         "put /api/v1/applications/{application}/series/{series}",
         "post ENVIRONMENT/backups",
+        "post ENVIRONMENT/backups/{backup}/restores",
         "get ENVIRONMENT/rehearsals",
         "post ENVIRONMENT/rehearsals",
         "get ENVIRONMENT/rehearsals/{rehearsal}",

@@ -82,6 +82,7 @@ pub(crate) enum Everyday {
     Repair(commands::repair::Repair),
     Backup(commands::backup::Backup),
     Backups(commands::backups::Backups),
+    Restore(commands::restore::Restore),
     Rehearse(commands::rehearse::Rehearse),
     #[command(subcommand)]
     Series(commands::series::Series),
@@ -120,6 +121,7 @@ impl Everyday {
             Self::Repair(command) => command.run(context).await,
             Self::Backup(command) => command.run(context).await,
             Self::Backups(command) => command.run(context).await,
+            Self::Restore(command) => command.run(context).await,
             Self::Rehearse(command) => command.run(context).await,
             Self::Series(command) => command.run(context).await,
             Self::Plan(command) => command.run(context).await,

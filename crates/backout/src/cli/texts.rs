@@ -11,10 +11,11 @@ use domain::version::VersionKind;
 
 /// Keys whose end is a word of the domain.
 fn made_of_words() -> Vec<String> {
-    let kinds = ["deploy", "rollback", "maintenance_on", "maintenance_off", "migrate", "backup"].map(|word| {
-        assert!(DeploymentKind::from_word(word).is_some(), "{word}");
-        word
-    });
+    let kinds =
+        ["deploy", "rollback", "maintenance_on", "maintenance_off", "migrate", "backup", "restore"].map(|word| {
+            assert!(DeploymentKind::from_word(word).is_some(), "{word}");
+            word
+        });
     let results = [DeploymentResult::Running, DeploymentResult::Succeeded, DeploymentResult::Failed];
     let versions = [VersionKind::Major, VersionKind::Minor, VersionKind::Patch, VersionKind::Prerelease];
     let drifts = [

@@ -139,7 +139,9 @@ fn undo(job: &JobView) -> Option<String> {
     match job.kind {
         DeploymentKind::Deploy | DeploymentKind::Rollback => job.from.as_ref().map(|from| format!("deploy {from}")),
         DeploymentKind::MaintenanceOn => Some("maintenance off".to_owned()),
-        DeploymentKind::MaintenanceOff | DeploymentKind::Migrate | DeploymentKind::Backup => None,
+        DeploymentKind::MaintenanceOff | DeploymentKind::Migrate | DeploymentKind::Backup | DeploymentKind::Restore => {
+            None
+        }
     }
 }
 

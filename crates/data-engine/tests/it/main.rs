@@ -18,4 +18,5 @@ mod mongodb_corpus;
 mod mongodb_pages;
 mod mongodb_writer;
 mod rehearsal;
+mod restore;
 mod support;

@@ -46,6 +46,7 @@ pub fn build(facts: &Facts) -> Plan {
             disk::of_disks(facts, [DiskAt::Backups { stores: facts.backed_up.clone() }], &mut findings);
             Steps::new(facts).back_up_only()
         }
+        DeploymentKind::Restore => Steps::new(facts).restore(),
         DeploymentKind::MaintenanceOn => {
             problems::of_page(facts, &mut findings);
             problems::of_gateway(facts, &mut findings);

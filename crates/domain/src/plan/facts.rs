@@ -32,6 +32,8 @@ pub struct Facts {
     pub through: Option<String>,
     /// The data stores to be backed up where only that is done.
     pub backed_up: Vec<String>,
+    /// What is restored where only that is done.
+    pub restored: Option<StepSpec>,
     /// What a person accepts, of [`Code::ACCEPTABLE`].
     pub accepted: BTreeSet<Code>,
     /// What runs now, as the store says.

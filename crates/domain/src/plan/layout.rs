@@ -124,6 +124,15 @@ impl<'a> Steps<'a> {
         (self.steps, finish)
     }
 
+    /// The restore alone: nothing of what runs is touched.
+    pub(super) fn restore(mut self) -> (Vec<PlannedStep>, u32) {
+        let facts = self.facts;
+        let preflight = self.add(preflight(), &[]);
+        let restored: Vec<u32> = facts.restored.iter().map(|spec| self.add(spec.clone(), &[preflight])).collect();
+        let finish = self.add(StepSpec::Finish { retired: Vec::new() }, &[vec![preflight], restored].concat());
+        (self.steps, finish)
+    }
+
     /// A backup of each data store that is migrated, side by side.
     fn back_up(&mut self, schema: &SchemaDecision, preflight: u32) -> Vec<u32> {
         let mut backed_up: Vec<&str> = Vec::new();

@@ -12,11 +12,13 @@ use crate::ledger::Direction;
 
 /// Gives the preflight, where the plan begins with one, what it checks.
 pub(super) fn add(facts: &Facts, schema: &SchemaDecision, steps: &mut [PlannedStep]) {
-    let all: Vec<Precondition> = if facts.kind == DeploymentKind::Backup {
+    let all: Vec<Precondition> = match facts.kind {
         // Whatever else has changed, a backup of it is as good.
-        vec![Precondition::Disk { disk: DiskAt::Backups { stores: facts.backed_up.clone() } }]
-    } else {
-        world(facts).chain(schemas(facts, schema)).chain(of_steps(steps)).chain(disks(schema, steps)).collect()
+        DeploymentKind::Backup => {
+            vec![Precondition::Disk { disk: DiskAt::Backups { stores: facts.backed_up.clone() } }]
+        }
+        DeploymentKind::Restore => Vec::new(),
+        _ => world(facts).chain(schemas(facts, schema)).chain(of_steps(steps)).chain(disks(schema, steps)).collect(),
     };
     if let Some(PlannedStep { spec: StepSpec::Preflight { preconditions }, .. }) = steps.first_mut() {
         *preconditions = all;

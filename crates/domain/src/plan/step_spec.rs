@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::Version;
 use crate::environment::{Engine, Gateway};
-use crate::ids::{DeploymentId, JobId, ReleaseId};
+use crate::ids::{BackupId, DeploymentId, JobId, ReleaseId};
 use crate::ledger::{Direction, MigrationRef};
 use crate::plan::DiskAt;
 
@@ -142,6 +142,24 @@ pub enum StepSpec {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         anew: bool,
     },
+    /// Restores a backup into a database of its own.
+    Restore {
+        /// Data store.
+        store: String,
+        /// Kind of the data store.
+        engine: Engine,
+        /// The backup.
+        backup: BackupId,
+        /// Its file.
+        path: String,
+        /// SHA-256 of the file.
+        sha256: String,
+        /// The database, which must not be there before.
+        database: String,
+        /// Whether it goes again: only whether it can be restored is of interest.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        check: bool,
+    },
     /// Stops the container and keeps it under another name.
     StopService {
         /// Which container.
@@ -237,6 +255,7 @@ impl StepSpec {
         match self {
             Self::Preflight { .. } => "preflight",
             Self::Backup { .. } => "backup",
+            Self::Restore { .. } => "restore",
             Self::StopService { .. } => "stop_service",
             Self::MaintenanceOn { .. } => "maintenance_on",
             Self::MigrateDown { .. } => "migrate_down",
@@ -256,6 +275,7 @@ impl StepSpec {
         match self {
             Self::Preflight { .. } | Self::Verify { .. } | Self::Finish { .. } => String::new(),
             Self::Backup { store, engine, .. }
+            | Self::Restore { store, engine, .. }
             | Self::MigrateDown { store, engine, .. }
             | Self::MigrateUp { store, engine, .. } => format!("{store} ({engine})"),
             Self::FlushCache { store, .. } => store.clone(),

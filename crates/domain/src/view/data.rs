@@ -175,4 +175,7 @@ pub struct BackupView {
     pub begun_at: DateTime<Utc>,
     /// When it was read back and found whole.
     pub verified_at: DateTime<Utc>,
+    /// When it was last restored into a database; none where nobody has tried.
+    #[serde(default)]
+    pub restored_at: Option<DateTime<Utc>>,
 }

@@ -18,7 +18,7 @@ pub use rehearsal::{RehearsalRequest, RehearsalView, WayBack};
 pub use report::{JobReport, StatementView};
 pub use requests::{
     BackupRequest, BaselineRequest, CancelRequest, DeployRequest, MaintenanceRequest, MigrateRequest, NewApplication,
-    NewEnvironment, NewToken, RepairRequest, ResolveRequest, RollbackRequest, StuckChoice,
+    NewEnvironment, NewToken, RepairRequest, ResolveRequest, RestoreRequest, RollbackRequest, StuckChoice,
 };
 pub use resources::{
     ApplicationView, CurrentView, DeploymentView, EnvironmentView, MintedToken, Page, ReleaseDetail, ReleaseView,

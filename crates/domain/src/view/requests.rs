@@ -102,6 +102,17 @@ pub struct BackupRequest {
     pub reason: String,
 }
 
+/// Restores a backup into a database of its own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestoreRequest {
+    /// The database, on the data store's server, which must not be there; absent: a scratch database, which goes again once the
+    /// backup was seen to be whole.
+    pub into: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// Calls a job off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -55,6 +55,7 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         schema_mode: SchemaMode::Auto,
         through: None,
         backed_up: Vec::new(),
+        restored: None,
         accepted: BTreeSet::default(),
         images: vec![image("local", &target.images["web"]), image("local", PAGE)],
         containers: vec![ContainerFacts {

@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::format::{duration, table, time};
+use crate::cli::format::{duration, optional_time, table, time};
 use crate::cli::output;
 
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ impl Backups {
         if page.items.is_empty() {
             output::line(&context.text("cli.no-backups", []));
         } else {
-            let mut table = table(context.language, &["id", "store", "contents-of", "size", "place", "job"]);
+            let mut table =
+                table(context.language, &["id", "store", "contents-of", "size", "place", "job", "restored"]);
             for backup in &page.items {
                 table.add_row(row(backup));
             }
@@ -47,7 +48,7 @@ impl Backups {
     }
 }
 
-fn row(backup: &BackupView) -> [String; 6] {
+fn row(backup: &BackupView) -> [String; 7] {
     [
         backup.id.to_string(),
         backup.store.clone(),
@@ -55,6 +56,7 @@ fn row(backup: &BackupView) -> [String; 6] {
         HumanBytes(backup.bytes).to_string(),
         backup.path.clone(),
         backup.job.to_string(),
+        optional_time(backup.restored_at),
     ]
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod rehearse;
 pub(crate) mod release;
 pub(crate) mod releases;
 pub(crate) mod repair;
+pub(crate) mod restore;
 pub(crate) mod rollback;
 pub(crate) mod series;
 pub(crate) mod status;

@@ -125,6 +125,10 @@ impl Provider for FakeProvider {
         Ok(())
     }
 
+    async fn record_restored(&self, _: &Held, _: BackupId) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     async fn backup_directory(&self, _: JobId, store: &str) -> Result<PathBuf, StepError> {
         static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
         if let Some(directory) = &self.settings.lock().unwrap().backup_directory {
