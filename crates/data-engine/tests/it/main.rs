@@ -15,5 +15,6 @@ mod mariadb_writer;
 mod mongodb;
 mod mongodb_corpus;
 mod mongodb_pages;
+mod mongodb_types;
 mod mongodb_writer;
 mod support;
