@@ -1,5 +1,4 @@
 //! Whatever value a script writes down reaches the command with its type.
-#![expect(clippy::expect_used, reason = "a test ends at the first surprise, also in its helpers")]
 
 use mongo_script::{Compiled, Settings, compile};
 use proptest::prelude::*;
