@@ -1,8 +1,8 @@
 //! `make bench`: the control plane beside bare limits and peers, all measured in one run on one machine.
 //!
 //! Only the ratios of one run mean anything: limits and peers are measured beside the product, on the same servers
-//! and under the same load. Arguments choose groups (`queue`, `takeover`, `rollback`, `migration`, `api`); without
-//! any, all are measured.
+//! and under the same load. Arguments choose groups (`queue`, `takeover`, `rollback`, `migration`, `preservation`,
+//! `api`); without any, all are measured.
 
 mod api;
 mod bare;
@@ -12,18 +12,20 @@ mod machine;
 mod migration;
 mod peer;
 mod plane;
+mod preservation;
 mod program;
 mod queue;
 mod report;
 mod rollback;
 mod sample;
 mod takeover;
+mod tools;
 
 use anyhow::{Result, bail};
 
 use crate::report::Report;
 
-const GROUPS: [&str; 5] = ["queue", "takeover", "rollback", "migration", "api"];
+const GROUPS: [&str; 6] = ["queue", "takeover", "rollback", "migration", "preservation", "api"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -44,6 +46,7 @@ async fn main() -> Result<()> {
             "takeover" => takeover::measure(&mut report).await,
             "rollback" => rollback::measure(&mut report).await,
             "migration" => migration::measure(&mut report).await,
+            "preservation" => preservation::measure(&mut report).await,
             _ => api::measure(&mut report).await,
         };
         // The other groups are worth having all the same.

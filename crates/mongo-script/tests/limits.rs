@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use mongo_script::{ErrorKind, Limits, Settings, compile};
+use mongo_script::{ErrorKind, Host, HostError, Limits, Operation, Settings, compile, run_live};
 
 fn settings() -> Settings {
     Settings {
@@ -64,4 +64,18 @@ fn operations_larger_than_the_memory_limit_are_refused() {
 #[test]
 fn waiting_for_nothing_is_an_error() {
     assert_eq!(kind("await new Promise(() => {})"), ErrorKind::Thrown);
+}
+
+#[test]
+fn what_a_script_prints_beyond_its_limit_is_cut_off_and_that_is_told() {
+    struct Silent;
+    impl Host for Silent {
+        fn execute(&mut self, _: &Operation) -> Result<serde_json::Value, HostError> {
+            Ok(serde_json::json!({ "ok": 1 }))
+        }
+    }
+    let report = run_live("for (let i = 0; i < 100; i++) print('x'.repeat(99));", &mut Silent, &settings())
+        .expect("printing too much is no error");
+    assert!(report.output_truncated);
+    assert_eq!(report.output.iter().map(|line| line.len() + 1).sum::<usize>(), 1000);
 }

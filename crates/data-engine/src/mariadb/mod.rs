@@ -5,6 +5,7 @@ mod capture;
 mod convert;
 mod copies;
 mod follow;
+mod landing;
 mod ledger;
 mod markers;
 mod merge;

@@ -9,6 +9,7 @@ use saga::{Keeper, Preservation, StepError};
 use serde_json::json;
 
 use super::copies::Captured;
+use super::landing::Landing;
 use super::merge::Way;
 use super::rows_back::changed_since;
 use super::run::Plan;
@@ -50,6 +51,7 @@ impl Run {
             return Ok(());
         }
         let choices = self.choices(version, &kept).await?;
+        let landing = Landing::of(plan);
         // Told first: what comes back in their place is not taken for something that the script wrote.
         for choice in choices.iter().filter(|choice| choice.comes != Comes::Whole) {
             if let Some(one) = kept.iter().find(|one| one.id == choice.id) {
@@ -65,9 +67,9 @@ impl Run {
             match choice.comes {
                 Comes::Whole => match Captured::of(&one.keeper) {
                     Some(copies) => self.rows_return(plan, one, &copies).await?,
-                    None => self.restore_or_report(one, None).await?,
+                    None => self.restore_or_report(one, None, &landing).await?,
                 },
-                Comes::Columns(columns) => self.restore_or_report(one, Some(&columns)).await?,
+                Comes::Columns(columns) => self.restore_or_report(one, Some(&columns), &landing).await?,
                 Comes::Nothing => {}
             }
         }
@@ -108,10 +110,11 @@ impl Run {
         &mut self,
         kept: &Preservation,
         part: Option<&[String]>,
+        landing: &Landing,
     ) -> Result<(), StepError> {
         let restored = match part {
-            None => self.restore(kept).await,
-            Some(columns) => self.restore_part(kept, columns).await,
+            None => self.restore(kept, landing).await,
+            Some(columns) => self.restore_part(kept, columns, landing).await,
         };
         match restored {
             Ok(()) => Ok(()),
@@ -138,18 +141,19 @@ impl Run {
         Ok(())
     }
 
-    /// Brings one thing back, in one transaction with a marker.
-    pub(crate) async fn restore(&mut self, kept: &Preservation) -> Result<(), Stays> {
+    /// Brings one thing back, in one transaction with a marker, to where the script that made room for it has left that.
+    pub(crate) async fn restore(&mut self, kept: &Preservation, landing: &Landing) -> Result<(), Stays> {
         let marker = self.restored_marker(kept.id);
         if self.marked(&marker).await?.is_none() {
             self.assert_lock().await?;
             match &kept.keeper {
                 Keeper::Columns { table, columns, key, keep_database, keep_table } => {
                     let keep = ObjectRef::new(keep_database, keep_table);
-                    self.restore_columns(table, columns, key, keep, &marker).await?;
+                    self.restore_columns(&places(landing, table, columns), key, keep, &marker).await?;
                 }
                 Keeper::Table { table, keep_database, keep_table } => {
-                    self.restore_rows(table, ObjectRef::new(keep_database, keep_table), &marker).await?;
+                    let keep = ObjectRef::new(keep_database, keep_table);
+                    self.restore_rows(landing.table(table), keep, &marker).await?;
                 }
                 Keeper::Rows { .. }
                 | Keeper::Fields { .. }
@@ -165,22 +169,22 @@ impl Run {
     }
 
     /// Brings some columns of a copy back. It stays kept for the others.
-    async fn restore_part(&mut self, kept: &Preservation, columns: &[String]) -> Result<(), Stays> {
+    async fn restore_part(&mut self, kept: &Preservation, columns: &[String], landing: &Landing) -> Result<(), Stays> {
         let Keeper::Columns { table, key, keep_database, keep_table, .. } = &kept.keeper else {
             return Err(Stays::Conflict(sentence!("it has no columns")));
         };
         let marker = format!("{}/part", self.restored_marker(kept.id));
         if self.marked(&marker).await?.is_none() {
             self.assert_lock().await?;
-            self.restore_columns(table, columns, key, ObjectRef::new(keep_database, keep_table), &marker).await?;
+            let keep = ObjectRef::new(keep_database, keep_table);
+            self.restore_columns(&places(landing, table, columns), key, keep, &marker).await?;
         }
         Ok(())
     }
 
     async fn restore_columns(
         &mut self,
-        table: &str,
-        columns: &[String],
+        (table, columns): &(String, Vec<Column>),
         key: &[String],
         keep: ObjectRef<'_>,
         marker: &str,
@@ -188,11 +192,11 @@ impl Run {
         let database = self.database.clone();
         let own = ObjectRef::new(&database, table);
         let present = self.session.columns(own).await.map_err(Error::from)?;
-        let has = |name: &String| present.iter().any(|one| one.name.eq_ignore_ascii_case(name));
+        let has = |column: &&Column| present.iter().any(|one| one.name.eq_ignore_ascii_case(&column.place));
         if let Some(missing) = columns.iter().find(|column| !has(column)) {
             return Err(Stays::NoPlace(sentence!(
                 "there is no column {column}",
-                column = format!("{table}.{missing}")
+                column = format!("{table}.{}", missing.place)
             )));
         }
         self.assert_copy(keep).await?;
@@ -200,16 +204,17 @@ impl Run {
         if primary != key {
             return Err(Stays::Conflict(sentence!("the primary key of {table} is another one than it was", table)));
         }
+        let pair = |column: &Column| (quote_identifier(&column.place), quote_identifier(&column.copy));
         let mut settings: Vec<String> =
-            columns.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect();
+            columns.iter().map(pair).map(|(place, copy)| format!("t.{place} = k.{copy}")).collect();
         // Bringing data back is no change that a "changed at" should show.
-        let stamps = present
-            .iter()
-            .filter(|one| one.extra.to_ascii_lowercase().contains("on update") && !columns.contains(&one.name));
+        let comes = |name: &str| columns.iter().any(|column| column.place == name);
+        let stamps =
+            present.iter().filter(|one| one.extra.to_ascii_lowercase().contains("on update") && !comes(&one.name));
         settings.extend(stamps.map(|one| format!("t.{0} = t.{0}", quote_identifier(&one.name))));
         let joined = format!("{} AS t JOIN {} AS k ON {}", own.quoted(), keep.quoted(), matching(key));
         let update = format!("{FAITHFUL} UPDATE {joined} SET {}", settings.join(", "));
-        let check = format!("SELECT COUNT(*) AS n FROM {joined} WHERE {}", differing(columns));
+        let check = format!("SELECT COUNT(*) AS n FROM {joined} WHERE {}", differing(columns.iter().map(pair)));
         self.bring_back(&[update], &check, marker).await
     }
 
@@ -258,7 +263,7 @@ impl Run {
                 keep.quoted(),
                 own.quoted(),
                 matching(&primary),
-                differing(&columns)
+                differing(columns.iter().map(|name| (quote_identifier(name), quote_identifier(name))))
             );
             return self.bring_back(&[over, insert], &check, marker).await;
         }
@@ -308,10 +313,22 @@ fn matching(key: &[String]) -> String {
     key.iter().map(|name| format!("t.{0} = k.{0}", quote_identifier(name))).collect::<Vec<_>>().join(" AND ")
 }
 
-fn differing(columns: &[String]) -> String {
-    columns
-        .iter()
-        .map(|name| format!("NOT (BINARY t.{0} <=> BINARY k.{0})", quote_identifier(name)))
-        .collect::<Vec<_>>()
-        .join(" OR ")
+/// Whether a row of the table differs from its copy in one of these pairs of columns, each quoted.
+fn differing(columns: impl Iterator<Item = (String, String)>) -> String {
+    columns.map(|(place, copy)| format!("NOT (BINARY t.{place} <=> BINARY k.{copy})")).collect::<Vec<_>>().join(" OR ")
+}
+
+/// A kept column: its name in the copy, and the one under which it comes back.
+struct Column {
+    copy: String,
+    place: String,
+}
+
+/// The table and the columns in it to which copied columns belong. Those of which the script says nothing stay with the
+/// table of the others.
+fn places(landing: &Landing, table: &str, columns: &[String]) -> (String, Vec<Column>) {
+    let places: Vec<_> = columns.iter().map(|column| (column, landing.column(table, column))).collect();
+    let home = places.iter().map(|(_, (home, _))| *home).find(|home| *home != table).unwrap_or(table);
+    let columns = places.iter().map(|(copy, (_, place))| Column { copy: (*copy).clone(), place: (*place).to_owned() });
+    (home.to_owned(), columns.collect())
 }

@@ -13,6 +13,7 @@ use sql_script::{AlterAction, Effect};
 
 use super::alter::reduced;
 use super::copies::Captured;
+use super::landing::Landing;
 use super::merge::Way;
 use super::preserve::foreign_keys_marker;
 use super::probe::{Found, look};
@@ -51,6 +52,7 @@ impl Run {
             self.book.go_on()?;
             self.undo_statement(&back, unit, whole).await?;
         }
+        let landing = Landing::of(&back);
         // The last gone first: what a later statement did was done to what an earlier one had left.
         for unit in forth.units.iter().rev() {
             let ids = self.ids_of(&forth, unit);
@@ -61,9 +63,9 @@ impl Run {
                 match (direction, &one.keeper) {
                     // Moved back whole, before the first statement, or below.
                     (Direction::Down, Keeper::Table { .. }) | (_, Keeper::Rows { .. }) => {}
-                    (Direction::Down, _) => self.back_in_place(one).await?,
+                    (Direction::Down, _) => self.back_in_place(one, &landing).await?,
                     // What an up took away comes back as far as its down has made room for it.
-                    (Direction::Up, _) => self.restore_or_report(one, None).await?,
+                    (Direction::Up, _) => self.restore_or_report(one, None, &landing).await?,
                 }
             }
             self.undo_rows(&forth, &back, unit, &kept).await?;
@@ -226,8 +228,8 @@ impl Run {
         Ok(())
     }
 
-    async fn back_in_place(&mut self, one: &Preservation) -> Result<(), StepError> {
-        match self.restore(one).await {
+    async fn back_in_place(&mut self, one: &Preservation, landing: &Landing) -> Result<(), StepError> {
+        match self.restore(one, landing).await {
             Ok(()) => Ok(()),
             Err(Stays::Failed(error)) => Err(error),
             Err(Stays::NoPlace(why) | Stays::Conflict(why)) => Err(StepError::permanent(sentence!(

@@ -16,6 +16,7 @@ mod mariadb_writer;
 mod mongodb;
 mod mongodb_corpus;
 mod mongodb_pages;
+mod mongodb_types;
 mod mongodb_writer;
 mod rehearsal;
 mod restore;
