@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub mod permission {
     /// Read everything but secrets.
     pub const READ: &str = "read";
-    /// See rows and documents of data stores: samples of what a rollback takes away.
+    /// See rows and documents of data stores: samples of what a rollback takes away, and what was put aside.
     pub const DATA_READ: &str = "data.read";
     /// Make and edit applications.
     pub const APPLICATION_EDIT: &str = "application.edit";
@@ -29,6 +29,8 @@ pub mod permission {
     pub const MAINTENANCE: &str = "maintenance.switch";
     /// Say what holds for ledgers and schemas that were changed by hand: baseline and repair.
     pub const LEDGER_CORRECT: &str = "ledger.correct";
+    /// Drop data that was put aside, for good.
+    pub const PRESERVED_DROP: &str = "preserved.drop";
     /// Have a release's migrations tried on a scratch database.
     pub const REHEARSAL_REQUEST: &str = "rehearsal.request";
     /// Make and revoke tokens.
@@ -36,7 +38,7 @@ pub mod permission {
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 12] = [
+    pub const EACH: [&str; 13] = [
         READ,
         DATA_READ,
         APPLICATION_EDIT,
@@ -47,6 +49,7 @@ pub mod permission {
         JOB_CONTROL,
         MAINTENANCE,
         LEDGER_CORRECT,
+        PRESERVED_DROP,
         REHEARSAL_REQUEST,
         TOKEN_EDIT,
     ];

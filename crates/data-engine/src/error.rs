@@ -2,7 +2,7 @@
 
 use domain::ledger::Unadopted;
 use saga::StepError;
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 
 /// The result of this crate's questions to a data store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +17,12 @@ pub enum Error {
     /// MongoDB failed.
     #[error(transparent)]
     MongoDb(#[from] driver_mongodb::Error),
+    /// What was put aside is not where it was put.
+    #[error("the copy {place} is missing")]
+    Gone {
+        /// Where it was.
+        place: String,
+    },
     /// Only another tool's ledger could tell what is applied.
     #[error("{}", .0.sentence())]
     Unadopted(Unadopted),
@@ -34,6 +40,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.sentence(),
             Self::MongoDb(error) => error.sentence(),
+            Self::Gone { place } => sentence!("the copy {copy} is missing", copy = place),
             Self::Unadopted(unadopted) => unadopted.sentence(),
         }
     }
@@ -43,7 +50,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.is_transient(),
             Self::MongoDb(error) => error.is_transient(),
-            Self::Unadopted(_) => false,
+            Self::Gone { .. } | Self::Unadopted(_) => false,
         }
     }
 }

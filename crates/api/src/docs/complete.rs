@@ -109,6 +109,7 @@ fn path_parameter(name: &str) -> &'static str {
         "application" => "The application's name",
         "environment" => "The environment's name",
         "backup" => "The backup's id",
+        "preserved" => "The id of what was put aside",
         "rehearsal" => "The rehearsal's id",
         "store" => "The data store's name",
         "version" => "A semantic version; a `v` prefix is accepted",
