@@ -7,6 +7,7 @@ mod json;
 mod ledgers;
 mod losses;
 mod migrate;
+mod preserved;
 mod refusals;
 mod rehearsals;
 mod series;

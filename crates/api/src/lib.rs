@@ -20,6 +20,7 @@ mod maintenance;
 mod metrics;
 mod middleware;
 mod migrations;
+mod preserved;
 mod rehearsals;
 mod releases;
 mod reports;

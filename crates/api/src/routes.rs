@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::middleware::{self, BodyRules, Gate, KnownParameters};
 use crate::{
     Options, applications, backups, data_stores, deployments, docs, environments, events, health, jobs, maintenance,
-    metrics, migrations, rehearsals, releases, reports, rollbacks, series, tokens,
+    metrics, migrations, preserved, rehearsals, releases, reports, rollbacks, series, tokens,
 };
 
 /// Where the versioned routes are.
@@ -56,6 +56,7 @@ pub(crate) fn versioned() -> [Group; 3] {
         .merge(maintenance::routes())
         .merge(data_stores::routes())
         .merge(backups::routes())
+        .merge(preserved::routes())
         .merge(rehearsals::routes())
         .merge(series::routes())
         .merge(migrations::routes())

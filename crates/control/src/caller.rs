@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub mod permission {
     /// Read everything but secrets.
     pub const READ: &str = "read";
-    /// See rows and documents of data stores: samples of what a rollback takes away.
+    /// See rows and documents of data stores: samples of what a rollback takes away, and what was put aside.
     pub const DATA_READ: &str = "data.read";
     /// Make and edit applications.
     pub const APPLICATION_EDIT: &str = "application.edit";
@@ -33,6 +33,8 @@ pub mod permission {
     pub const BACKUP_START: &str = "backup.start";
     /// Restore backups into databases of their own.
     pub const BACKUP_RESTORE: &str = "backup.restore";
+    /// Drop data that was put aside, for good.
+    pub const PRESERVED_DROP: &str = "preserved.drop";
     /// Have a release's migrations tried on a scratch database.
     pub const REHEARSAL_REQUEST: &str = "rehearsal.request";
     /// Make and revoke tokens.
@@ -40,7 +42,7 @@ pub mod permission {
     /// Everything.
     pub const ALL: &str = "*";
     /// Every single permission.
-    pub const EACH: [&str; 14] = [
+    pub const EACH: [&str; 15] = [
         READ,
         DATA_READ,
         APPLICATION_EDIT,
@@ -53,6 +55,7 @@ pub mod permission {
         LEDGER_CORRECT,
         BACKUP_START,
         BACKUP_RESTORE,
+        PRESERVED_DROP,
         REHEARSAL_REQUEST,
         TOKEN_EDIT,
     ];

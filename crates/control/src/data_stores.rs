@@ -46,7 +46,7 @@ impl Control {
             unreachable,
             rows: rows.items,
             next_cursor: rows.next_cursor,
-            kept: self.database().kept_data(stored.id, store).await?,
+            kept: self.kept_views(&stored, store).await?,
         })
     }
 

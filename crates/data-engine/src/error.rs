@@ -2,7 +2,7 @@
 
 use domain::ledger::Unadopted;
 use saga::StepError;
-use sentence::Sentence;
+use sentence::{Sentence, sentence};
 
 /// The result of this crate's questions to a data store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,6 +20,12 @@ pub enum Error {
     /// A database that is there already, and was to be made.
     #[error("{}", crate::restore::occupied(.0))]
     Occupied(String),
+    /// What was put aside is not where it was put.
+    #[error("the copy {place} is missing")]
+    Gone {
+        /// Where it was.
+        place: String,
+    },
     /// Only another tool's ledger could tell what is applied.
     #[error("{}", .0.sentence())]
     Unadopted(Unadopted),
@@ -38,6 +44,7 @@ impl Error {
             Self::MariaDb(error) => error.sentence(),
             Self::MongoDb(error) => error.sentence(),
             Self::Occupied(database) => crate::restore::occupied(database),
+            Self::Gone { place } => sentence!("the copy {copy} is missing", copy = place),
             Self::Unadopted(unadopted) => unadopted.sentence(),
         }
     }
@@ -47,7 +54,7 @@ impl Error {
         match self {
             Self::MariaDb(error) => error.is_transient(),
             Self::MongoDb(error) => error.is_transient(),
-            Self::Occupied(_) | Self::Unadopted(_) => false,
+            Self::Gone { .. } | Self::Occupied(_) | Self::Unadopted(_) => false,
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn choose(kept: &[Preservation], early: &HashSet<PreservationId>) -> 
 
 /// Why a copy stays in whose place another one was chosen.
 pub(crate) fn older(kept: &Preservation) -> Sentence {
-    sentence!("another copy was chosen in its place; this one stays as {place}", place = place(&kept.keeper))
+    sentence!("another copy was chosen in its place; this one stays as {place}", place = kept.keeper.place())
 }
 
 /// What is told of a copy that stays.
@@ -80,21 +80,6 @@ pub(crate) fn noted(note: &str) -> Sentence {
 /// The error of a note about which copies come back that is not understood.
 pub(crate) fn unreadable_note(marker: &str, error: &serde_json::Error) -> StepError {
     StepError::permanent(sentence!("the note {marker} cannot be read: {error}", marker, error = error.to_string()))
-}
-
-/// Where a copy is.
-pub(crate) fn place(keeper: &Keeper) -> String {
-    match keeper {
-        Keeper::Columns { keep_database, keep_table, .. }
-        | Keeper::Table { keep_database, keep_table, .. }
-        | Keeper::Rows { keep_database, keep_table, .. } => {
-            format!("{keep_database}.{keep_table}")
-        }
-        Keeper::Fields { keep_collection, .. }
-        | Keeper::Collection { keep_collection, .. }
-        | Keeper::Documents { keep_collection, .. } => keep_collection.clone(),
-        Keeper::Indexes { collection, .. } => collection.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -68,9 +68,7 @@ async fn is_here(host: &str) -> bool {
 async fn of_mongodb(target: &driver_mongodb::Target) -> Result<Space> {
     let mut sizes = BTreeMap::new();
     for collection in target.collections().await? {
-        // Views have no size, and not every server that speaks the protocol tells one.
-        if let Some(stats) = told(target, &json!({ "collStats": collection })).await? {
-            let bytes = ["size", "totalIndexSize"].iter().filter_map(|name| number(&stats, name)).sum();
+        if let Some(bytes) = collection_bytes(target, &collection).await? {
             sizes.insert(collection, bytes);
         }
     }
@@ -80,6 +78,12 @@ async fn of_mongodb(target: &driver_mongodb::Target) -> Result<Space> {
         _ => None,
     };
     Ok(Space { sizes, available })
+}
+
+/// Bytes of a collection with its indexes. Views have no size, and not every server that speaks the protocol tells one.
+pub(crate) async fn collection_bytes(target: &driver_mongodb::Target, collection: &str) -> Result<Option<u64>> {
+    let stats = told(target, &json!({ "collStats": collection })).await?;
+    Ok(stats.map(|stats| ["size", "totalIndexSize"].iter().filter_map(|name| number(&stats, name)).sum()))
 }
 
 /// The answer, if the server gives one; one that does not answer now is an error.

@@ -35,6 +35,8 @@ pub struct EnvironmentSpec {
     pub gateway: Option<Gateway>,
     /// When migrations are tried on a scratch database.
     pub rehearsal: RehearsalPolicy,
+    /// How what scripts destroy is put aside, and for how long.
+    pub preserved: PreservedPolicy,
     /// How old a verified backup may be to count as "before this change", seconds; 0 asks for a new one each time.
     pub backup_max_age_seconds: u32,
 }
@@ -215,6 +217,16 @@ impl Default for RehearsalPolicy {
     fn default() -> Self {
         Self { on_registration: true, sample_rows: 1_000 }
     }
+}
+
+/// How what scripts destroy is put aside, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PreservedPolicy {
+    /// How many days it is kept; for ever if absent. What came back is removed as long after that.
+    pub keep_days: Option<u32>,
+    /// How many rows a second may be copied aside while the application goes on writing; as many as the server can if absent.
+    pub rows_per_second: Option<u32>,
 }
 
 /// The page that answers 503 while no version may answer.

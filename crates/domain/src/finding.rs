@@ -129,6 +129,8 @@ codes! {
     DataPreserved = "data-preserved" / Note,
     /// Data put aside earlier comes back.
     DataRestored = "data-restored" / Note,
+    /// Data put aside earlier was dropped since, so that it does not come back.
+    DataDropped = "data-dropped" / Warning,
     /// The schema stays as it is: the target runs on it.
     SchemaKept = "schema-kept" / Note,
     /// The schema of a data store that the target release does not use stays as it is.

@@ -49,7 +49,7 @@ fn params_of(code: Code) -> &'static [&'static str] {
         Code::MaintenancePageUnset | Code::MaintenanceWindow | Code::TrafficBeforeVerification | Code::NoProbes => {
             &["environment"]
         }
-        Code::DataPreserved | Code::DataRestored => &["migration", "objects", "store"],
+        Code::DataDropped | Code::DataPreserved | Code::DataRestored => &["migration", "objects", "store"],
         Code::SchemaKept | Code::StoreUnused => &["head", "store"],
         Code::ScriptNotPredictable => &["direction", "migration", "store"],
         Code::RiskUnknown => &["direction", "migration", "position", "store"],

@@ -328,6 +328,7 @@ async fn answer_of(
         known: BTreeMap::new(),
         losses: BTreeMap::new(),
         kept,
+        dropped: database.dropped_data(environment.id, &store.name).await?,
     };
     let answer = match store.engine {
         Engine::Redis => within_deadline(ask_cache(targets, environment, store)).await.map(|version| (version, None)),

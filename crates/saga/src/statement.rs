@@ -158,6 +158,29 @@ pub enum Keeper {
     },
 }
 
+impl Keeper {
+    /// Where the data is: its table with the database, or its collection.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Columns { keep_database, keep_table, .. }
+            | Self::Table { keep_database, keep_table, .. }
+            | Self::Rows { keep_database, keep_table, .. } => format!("{keep_database}.{keep_table}"),
+            Self::Fields { keep_collection, .. }
+            | Self::Collection { keep_collection, .. }
+            | Self::Documents { keep_collection, .. } => keep_collection.clone(),
+            Self::Indexes { collection, .. } => collection.clone(),
+        }
+    }
+
+    /// Which way a migration goes when the data comes back: rows that an up changed with its down, the rest with an up.
+    pub fn comes_back_with(&self) -> Direction {
+        match self {
+            Self::Rows { direction: Direction::Up, .. } => Direction::Down,
+            _ => Direction::Up,
+        }
+    }
+}
+
 /// Where statements, ledgers and kept data are written down; guarded by the fence like [`crate::Journal`].
 #[async_trait]
 pub trait StatementJournal: Send + Sync {

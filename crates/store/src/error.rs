@@ -166,6 +166,7 @@ pub fn noun(what: &str) -> Sentence {
         "deployment" => sentence!("deployment"),
         "environment" => sentence!("environment"),
         "job" => sentence!("job"),
+        "kept data" => sentence!("kept data"),
         "migration" => sentence!("migration"),
         "rehearsal" => sentence!("rehearsal"),
         "release" => sentence!("release"),

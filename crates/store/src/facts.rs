@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::ids::{CorrectionId, EnvironmentId, JobId, MigrationId, PreservationId, ReleaseId};
+use domain::ids::{CorrectionId, EnvironmentId, JobId, MigrationId, ReleaseId};
 use domain::ledger::{Direction, LedgerSource};
-use domain::view::{KeptView, LedgerRowView, Page};
-use saga::Keeper;
+use domain::view::{LedgerRowView, Page};
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::error::Result;
 use crate::page::Cursor;
-use crate::rows::{json as json_column, time, word};
+use crate::rows::{time, word};
 
 /// What our ledger and the events of jobs say of a data store's schema.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,32 +60,6 @@ impl Database {
         .fetch_all(self.pool())
         .await?;
         rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("ms")?))).collect()
-    }
-
-    /// Data put aside in a data store and not yet brought back, oldest first.
-    pub async fn kept_data(&self, environment: EnvironmentId, store: &str) -> Result<Vec<KeptView>> {
-        let rows = sqlx::query(
-            "SELECT id, migration, object, keeper, row_count, kept_at FROM preservations \
-             WHERE environment_id = ? AND store = ? AND state = 'kept' ORDER BY id",
-        )
-        .bind(environment.0)
-        .bind(store)
-        .fetch_all(self.pool())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let keeper = json_column(row, "keeper")?;
-                Ok(KeptView {
-                    id: PreservationId(row.try_get("id")?),
-                    migration: row.try_get("migration")?,
-                    object: row.try_get("object")?,
-                    place: place(&keeper),
-                    comes_back_with: comes_back_with(&keeper),
-                    rows: row.try_get("row_count")?,
-                    kept_at: time(row, "kept_at")?,
-                })
-            })
-            .collect()
     }
 
     /// What Backout last did to a data store's schema.
@@ -189,26 +162,4 @@ fn ledger_row(row: &MySqlRow) -> Result<LedgerRowView> {
         reason: row.try_get("reason")?,
         at: time(row, "at")?,
     })
-}
-
-/// Which way a migration goes when what is kept comes back: rows that an up changed with its down, the rest with an up.
-fn comes_back_with(keeper: &Keeper) -> Direction {
-    match keeper {
-        Keeper::Rows { direction: Direction::Up, .. } => Direction::Down,
-        _ => Direction::Up,
-    }
-}
-
-fn place(keeper: &Keeper) -> String {
-    match keeper {
-        Keeper::Columns { keep_database, keep_table, .. }
-        | Keeper::Table { keep_database, keep_table, .. }
-        | Keeper::Rows { keep_database, keep_table, .. } => {
-            format!("{keep_database}.{keep_table}")
-        }
-        Keeper::Fields { keep_collection, .. }
-        | Keeper::Collection { keep_collection, .. }
-        | Keeper::Documents { keep_collection, .. } => keep_collection.clone(),
-        Keeper::Indexes { collection, .. } => collection.clone(),
-    }
 }

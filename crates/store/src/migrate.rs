@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 9, sql: include_str!("../../../migrations/0009_ledgers.sql") },
     Migration { version: 10, sql: include_str!("../../../migrations/0010_backups.sql") },
     Migration { version: 11, sql: include_str!("../../../migrations/0011_rehearsals.sql") },
+    Migration { version: 12, sql: include_str!("../../../migrations/0012_preserved.sql") },
 ];
 
 /// Together with the database's name: locks belong to the whole server.

@@ -109,6 +109,7 @@ fn path_parameter(name: &str) -> &'static str {
         "application" => "The application's name",
         "environment" => "The environment's name",
         "backup" => "The backup's id",
+        "preserved" => "The id of what was put aside",
         "rehearsal" => "The rehearsal's id",
         "series" => "The series, e.g. `v0.8.x`",
         "store" => "The data store's name",

@@ -83,6 +83,7 @@ pub(crate) enum Everyday {
     Backup(commands::backup::Backup),
     Backups(commands::backups::Backups),
     Restore(commands::restore::Restore),
+    Preserved(commands::preserved::Preserved),
     Rehearse(commands::rehearse::Rehearse),
     #[command(subcommand)]
     Series(commands::series::Series),
@@ -122,6 +123,7 @@ impl Everyday {
             Self::Backup(command) => command.run(context).await,
             Self::Backups(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,
+            Self::Preserved(command) => command.run(context).await,
             Self::Rehearse(command) => command.run(context).await,
             Self::Series(command) => command.run(context).await,
             Self::Plan(command) => command.run(context).await,

@@ -4,6 +4,7 @@ mod announce;
 mod driven;
 mod heartbeat;
 mod lock_file;
+mod preserved;
 mod rehearse;
 mod rescue;
 
@@ -97,6 +98,7 @@ impl Worker {
             tokio::spawn(claim(runner.clone(), id)),
             tokio::spawn(rescue::run(runner, row, settings.lease)),
             tokio::spawn(rehearse::run(control.clone(), id, stop.clone())),
+            tokio::spawn(preserved::run(control.clone(), stop.clone())),
             tokio::spawn(expire_keys(control.clone(), stop.clone())),
         ];
         tracing::info!(worker.id = %id, "worker started");

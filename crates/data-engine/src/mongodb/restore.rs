@@ -12,7 +12,7 @@ use super::locked::{Run, markers};
 use super::replace::replaced_marker;
 use super::run::Plan;
 use crate::error::Error;
-use crate::kept::{place, unreadable_note};
+use crate::kept::unreadable_note;
 
 /// Documents that came back in a step, and where it is kept what they were just before.
 #[derive(Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Run {
             let why = sentence!(
                 "{conflicts} values were written anew meanwhile and stand; the copy is {copy}",
                 conflicts,
-                copy = place(&kept.keeper)
+                copy = kept.keeper.place()
             );
             return self.report(kept, &why).await;
         }

@@ -109,6 +109,16 @@ impl EnvironmentSpec {
                 }
             }
         }
+        if self.preserved.keep_days == Some(0) {
+            wrong(
+                "preserved.keep_days".to_owned(),
+                sentence!("must be at least 1, or absent: then it is kept for ever"),
+            );
+        }
+        if self.preserved.rows_per_second == Some(0) {
+            let rule = sentence!("must be at least 1, or absent: then there is no limit");
+            wrong("preserved.rows_per_second".to_owned(), rule);
+        }
         if let Some(gateway) = &self.gateway {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
             if !gateway.directory.starts_with('/') || !gateway.directory.chars().all(is_plain) {

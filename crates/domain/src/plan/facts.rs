@@ -9,7 +9,7 @@ use crate::deployment::{DeploymentKind, SchemaMode};
 use crate::environment::{Engine, EnvironmentSpec};
 use crate::finding::Code;
 use crate::ids::{DeploymentId, JobId, ReleaseId};
-use crate::ledger::MigrationRef;
+use crate::ledger::{Direction, MigrationRef};
 use crate::rehearsal::RehearsedMigration;
 use crate::release::{GitRefs, SchemaRange, ServiceConfig};
 
@@ -167,6 +167,17 @@ pub struct ScriptStatement {
     pub does: String,
 }
 
+/// Data that was put aside and dropped, so that no script brings it back any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedData {
+    /// Version of the migration with which it would have come back.
+    pub migration: String,
+    /// Which way that migration would have gone.
+    pub direction: Direction,
+    /// What it was, e.g. `column users.two_factor_secret`.
+    pub object: String,
+}
+
 /// A statement that is refused, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptRefusal {
@@ -285,4 +296,6 @@ pub struct StoreFacts {
     pub losses: BTreeMap<String, Vec<Loss>>,
     /// Data put aside earlier that an up of its migration brings back: migration version to the objects.
     pub kept: BTreeMap<String, Vec<String>>,
+    /// Data put aside earlier that was dropped before it could come back.
+    pub dropped: Vec<DroppedData>,
 }

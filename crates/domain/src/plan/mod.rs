@@ -16,9 +16,9 @@ pub use build::build;
 pub use difference::{CodeChange, ConfigChange, Difference, ImageChange, SchemaChange, between_releases};
 pub use disk::{DiskAt, Shortage};
 pub use facts::{
-    Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, Facts, GatewayState, ImageFacts, ImageState,
-    MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal, ScriptStatement,
-    StoreFacts,
+    Condition, ContainerFacts, ContainerState, CurrentFacts, DiskFacts, DroppedData, Facts, GatewayState, ImageFacts,
+    ImageState, MaintenanceFacts, MigrationFacts, ReleaseFacts, SchemaFacts, ScriptFacts, ScriptRefusal,
+    ScriptStatement, StoreFacts,
 };
 pub use step_spec::{PageAt, Precondition, ServiceAt, StepSpec};
 

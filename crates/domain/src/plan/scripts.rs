@@ -52,6 +52,11 @@ pub(super) fn examine(
         let objects = kept.join(", ");
         findings.push(Finding::new(Code::DataRestored, [common[0], common[1], ("objects", &objects)]));
     }
+    let gone = store.facts.dropped.iter().filter(|gone| gone.migration == version && gone.direction == direction);
+    let gone: Vec<&str> = gone.map(|gone| gone.object.as_str()).collect();
+    if !gone.is_empty() {
+        findings.push(Finding::new(Code::DataDropped, [common[0], common[1], ("objects", &gone.join(", "))]));
+    }
     if let Some(reason) = why_not(back) {
         let params = [common[0], common[1], ("direction", opposite)];
         findings.push(Finding::new(Code::CannotBeUndone, params).about("reason", reason));

@@ -114,6 +114,8 @@ pub struct CorrectionView {
 pub struct KeptView {
     /// Its id.
     pub id: PreservationId,
+    /// The data store that it comes from.
+    pub store: String,
     /// Migration whose script destroyed it.
     pub migration: String,
     /// What it is, e.g. `column users.two_factor_secret`.
@@ -126,6 +128,83 @@ pub struct KeptView {
     pub rows: u64,
     /// When it was put aside.
     pub kept_at: DateTime<Utc>,
+    /// The job that put it aside.
+    pub job: JobId,
+    /// What has become of it.
+    pub state: KeptState,
+    /// When the environment's settings let it go; none where they keep it.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Its size on the server, bytes; none where the server was not asked or does not tell.
+    pub bytes: Option<u64>,
+}
+
+/// What has become of data that was put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptState {
+    /// It waits to come back.
+    Kept,
+    /// It came back.
+    Restored,
+    /// It is being dropped: that was decided, and the worker removes it.
+    Dropping,
+    /// It is gone.
+    Dropped,
+}
+
+impl KeptState {
+    /// The stable word for this state.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Restored => "restored",
+            Self::Dropping => "dropping",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// The state of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Kept, Self::Restored, Self::Dropping, Self::Dropped].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// Something that was put aside, with what became of it and some of its rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KeptDetail {
+    /// What it is.
+    pub kept: KeptView,
+    /// Checksum of the copy when it was made; `moved` for what was moved and not copied.
+    pub checksum: String,
+    /// When it came back.
+    pub restored_at: Option<DateTime<Utc>>,
+    /// Why it is dropped, and by whom.
+    pub drop: Option<KeptDrop>,
+    /// Its first rows or documents, as many as were asked for; none where none were.
+    pub sample: Option<KeptSample>,
+}
+
+/// A decision to drop what was put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptDrop {
+    /// Who; `expiry` for the environment's settings.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When it was decided.
+    pub decided_at: DateTime<Utc>,
+    /// When it was gone.
+    pub dropped_at: Option<DateTime<Utc>>,
+}
+
+/// The first rows of what was put aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KeptSample {
+    /// Names of the columns; `document` alone for documents.
+    pub columns: Vec<String>,
+    /// The rows, with the values as an export writes them to JSON lines.
+    #[schema(value_type = Vec<Vec<Object>>)]
+    pub rows: Vec<Vec<serde_json::Value>>,
 }
 
 /// Backups of an environment, a page of them.

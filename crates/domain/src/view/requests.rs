@@ -166,6 +166,16 @@ pub struct BaselineRequest {
     pub confirm: Option<String>,
 }
 
+/// Drops data that was put aside, for good.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DropKeptRequest {
+    /// Why.
+    pub reason: String,
+    /// The environment's name, where its protection asks for it.
+    pub confirm: Option<String>,
+}
+
 /// Says what holds for a ledger in spite of what it says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -3,7 +3,10 @@
 use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
 use backout_domain::finding::{Code, Severity};
-use backout_domain::plan::{ContainerState, DiskAt, Facts, ImageState, Plan, Precondition, ScriptRefusal, build};
+use backout_domain::ledger::Direction;
+use backout_domain::plan::{
+    ContainerState, DiskAt, DroppedData, Facts, ImageState, Plan, Precondition, ScriptRefusal, build,
+};
 use backout_domain::rehearsal::{Phase, Verdict};
 use sentence::Sentence;
 
@@ -462,4 +465,22 @@ fn space_is_estimated_and_no_part_of_what_is_approved() {
     facts.stores.get_mut("main").unwrap().sizes.insert("users".into(), 12_345);
     facts.disks.backups = Some(1 << 40);
     assert_eq!(build(&facts).digest, digest);
+}
+
+#[test]
+fn data_that_was_dropped_is_missed_by_the_migration_that_would_have_brought_it_back() {
+    let gone = |direction| DroppedData {
+        migration: NEWEST.into(),
+        direction,
+        object: "column users.two_factor_secret".into(),
+    };
+    let mut forward = facts(Some("v0.8.1"), "v0.8.2");
+    forward.stores.get_mut("main").unwrap().dropped = vec![gone(Direction::Up)];
+    let found = params_of(&build(&forward), Code::DataDropped);
+    let expected = [("migration", NEWEST), ("objects", "column users.two_factor_secret"), ("store", "main")];
+    assert_eq!(found, params(&expected));
+
+    let mut back = rollback();
+    back.stores.get_mut("main").unwrap().dropped = vec![gone(Direction::Up)];
+    assert!(!codes(&build(&back)).contains(&Code::DataDropped), "it would have come back with the up");
 }

@@ -222,6 +222,7 @@ pub(crate) fn store(engine: Engine, version: &str, applied: Vec<String>, known: 
         known: known.iter().map(|known| (known.reference.version.clone(), known.clone())).collect(),
         losses: BTreeMap::new(),
         kept: BTreeMap::new(),
+        dropped: Vec::new(),
     }
 }
 

@@ -167,7 +167,7 @@ impl Session {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                let error = Error::from_sqlx(&error, doing, |text| self.access.redact(text));
+                let error = self.error_of(&error, doing);
                 if matches!(error, Error::Server { .. }) && !error.is_connection_lost() {
                     self.connection = Some(connection);
                 }
@@ -175,6 +175,10 @@ impl Session {
             }
             Err(_) => Err(Error::Timeout { doing: doing.clone(), limit }),
         }
+    }
+
+    pub(crate) fn error_of(&self, error: &sqlx::Error, doing: &Sentence) -> Error {
+        Error::from_sqlx(error, doing, |text| self.access.redact(text))
     }
 
     async fn run(&mut self, sql: &str, doing: &Sentence, limit: Duration) -> Result<Executed> {

@@ -1,13 +1,22 @@
 //! Keeping a whole collection by giving it another name.
 
+use std::time::Duration;
+
 use mongodb::bson::{Document, doc};
 use sentence::sentence;
+use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::{
     error::{Error, Result},
+    pages::Pages,
     target::{LONG, SHORT, Target},
+    value,
     watch::Turn,
 };
+
+/// How long whoever reads may take for a document.
+const STALLED: Duration = Duration::from_mins(1);
 
 impl Target {
     /// Puts a collection aside under the name `keep`, with its indexes and options; says whether
@@ -42,7 +51,8 @@ impl Target {
         }
     }
 
-    pub(crate) async fn exists(&self, collection: &str) -> Result<bool> {
+    /// Whether there is a collection of that name.
+    pub async fn exists(&self, collection: &str) -> Result<bool> {
         let what = &sentence!("looking for a collection");
         let command = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": collection } };
         Ok(!self.list(what, command).await?.is_empty())
@@ -82,6 +92,33 @@ impl Target {
         let found = self.list(&what, command).await?;
         let options = found.first().and_then(|found| found.get_document("options").ok());
         Ok(options.and_then(|options| options.get_document("collation").ok()).cloned())
+    }
+
+    /// Hands on the documents of a collection of ours as they come, in canonical extended JSON: the first `limit`, or all.
+    /// Ends early, and well, where nobody takes them any more.
+    pub async fn stream_kept(
+        &self,
+        keep: &str,
+        limit: Option<u32>,
+        documents: &mpsc::Sender<Result<Value>>,
+    ) -> Result<()> {
+        let what = sentence!("reading {collection}", collection = keep);
+        let mut left = limit.unwrap_or(u32::MAX);
+        let mut pages = Pages::find(self, &what, keep, Document::new(), None).await?;
+        while let Some(page) = pages.next().await? {
+            for document in page {
+                if limit.is_some() && left == 0 {
+                    return Ok(());
+                }
+                left = left.saturating_sub(1);
+                match tokio::time::timeout(STALLED, documents.send(Ok(value::json(document)))).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return Ok(()),
+                    Err(_) => return Err(Error::Timeout { what, after: STALLED }),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes a collection of ours for good, such as one that kept what is no longer needed.

@@ -17,6 +17,7 @@ mod known_good;
 mod lost_answers;
 mod outage;
 mod pages;
+mod preserved;
 mod queueing;
 mod rehearsals;
 mod releases;

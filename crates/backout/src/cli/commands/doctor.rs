@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{TimeDelta, Utc};
 use client::{PageRequest, ReleaseFilter};
 use domain::finding::{Code, Finding, Severity};
 use domain::job::JobState;
@@ -9,6 +10,7 @@ use domain::view::{
     CurrentView, DeployRequest, DriftView, EnvironmentView, LedgerView, ReleaseDetail, RollbackRequest,
 };
 use i18n::{finding, finding_hint, job_state};
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::backups::recovery_point;
@@ -18,6 +20,7 @@ use super::rollback::current_of;
 use crate::cli::context::{Context, Place};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::format::time;
 use crate::cli::output;
 
 /// One thing that was looked at.
@@ -184,6 +187,7 @@ async fn check_environment(
         message: recovery_point(context, &place.env, point),
         hint: None,
     }));
+    checks.extend(preserved(context, place).await?);
     // A job replaces containers, and a page stands in their place.
     if environment.active_job.is_none() && environment.maintenance.is_none() {
         checks.extend(containers(context, place, environment, current).await?);
@@ -192,6 +196,40 @@ async fn check_environment(
         if !checks.iter().any(|told| told.message == check.message) {
             checks.push(check);
         }
+    }
+    Ok(checks)
+}
+
+/// How long before something expires it is told, days.
+const SOON: i64 = 7;
+
+/// How much is put aside, and what of it expires soon.
+async fn preserved(context: &Context, place: &Place) -> Result<Vec<Check>, Failure> {
+    let kept =
+        client::every(async |page| context.client.list_preserved(&place.app, &place.env, None, &page).await).await?;
+    if kept.items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let size = HumanBytes(kept.items.iter().filter_map(|one| one.bytes).sum()).to_string();
+    let count = kept.items.len().to_string();
+    let params = [("environment", place.env.as_str()), ("count", &count), ("size", &size)];
+    let message = context.text("cli.doctor-preserved", params);
+    let mut checks = vec![Check { verdict: Verdict::Good, message, hint: None }];
+    let soon = Utc::now() + TimeDelta::days(SOON);
+    for one in &kept.items {
+        let Some(at) = one.expires_at.filter(|at| *at < soon) else { continue };
+        let at = time(at);
+        let params = [
+            ("environment", place.env.as_str()),
+            ("store", one.store.as_str()),
+            ("object", one.object.as_str()),
+            ("at", at.as_str()),
+        ];
+        checks.push(Check {
+            verdict: Verdict::Doubtful,
+            message: context.text("cli.doctor-preserved-expires", params),
+            hint: Some(context.command(&format!("preserved export {} --format jsonl --output FILE", one.id))),
+        });
     }
     Ok(checks)
 }

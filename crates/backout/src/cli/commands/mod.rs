@@ -18,6 +18,7 @@ pub(crate) mod maintenance;
 pub(crate) mod migrate;
 pub(crate) mod migrations;
 pub(crate) mod plan;
+pub(crate) mod preserved;
 pub(crate) mod rehearse;
 pub(crate) mod release;
 pub(crate) mod releases;
