@@ -123,10 +123,9 @@ impl Control {
             from: &[KeptState::Kept],
         };
         match self.database().decide_drop(&new).await? {
-            DropDecided::Done => {}
-            DropDecided::Locked(holder) => return Err(locked(holder)),
             // Whoever asks again after an answer was lost is told how far it is.
-            DropDecided::Not(KeptState::Dropping | KeptState::Dropped) => {}
+            DropDecided::Done | DropDecided::Not(KeptState::Dropping | KeptState::Dropped) => {}
+            DropDecided::Locked(holder) => return Err(locked(holder)),
             DropDecided::Not(_) => {
                 let detail = sentence!("{id} came back already, so that there is nothing to drop", id = id.to_string());
                 return Err(Error::new(ProblemType::NotFound, detail).with_command("backout preserved"));
