@@ -75,9 +75,14 @@ impl Merge<'_> {
                 format!("IF({absent}, {AWAY}, IF({is_as_left} AND {}, {BACK}, {CHANGED}))", self.is_alone())
             }
         };
+        // What is there again already does not come back, so that nobody takes it away again.
+        let here = match self.way {
+            Way::Opposite => format!(" OR ({})", each(&|column| same(column, "o"))),
+            Way::Undo => String::new(),
+        };
         format!(
             "UPDATE {} AS k LEFT JOIN {} AS t ON {} {} SET k.fate = CASE \
-             WHEN k.had AND k.has THEN IF({absent}, {AWAY}, IF({}, {BACK}, {CHANGED})) \
+             WHEN k.had AND k.has THEN IF({absent}{here}, {AWAY}, IF({}, {BACK}, {CHANGED})) \
              WHEN k.had THEN IF({absent} OR ({}) OR ({} AND {}), {BACK}, {CHANGED}) \
              WHEN k.has THEN {inserted} ELSE {AWAY} END WHERE k.fate <> {DONE}",
             self.copies.copy().quoted(),
