@@ -150,6 +150,20 @@ impl Database {
         Ok(extended.rows_affected() == 1)
     }
 
+    /// Puts a rehearsal off: whoever claims it after that time begins it anew. It does not count as an attempt.
+    pub async fn postpone_rehearsal(&self, claimed: &ClaimedRehearsal, by: Duration) -> Result<()> {
+        sqlx::query(
+            "UPDATE rehearsals SET attempt = attempt - 1, leased_until = UTC_TIMESTAMP(6) + INTERVAL ? SECOND \
+             WHERE id = ? AND attempt = ? AND state = 'running'",
+        )
+        .bind(by.as_secs())
+        .bind(claimed.id.0)
+        .bind(claimed.attempt)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
     /// Gives a rehearsal back, so that another worker begins it anew.
     pub async fn give_back_rehearsal(&self, claimed: &ClaimedRehearsal) -> Result<()> {
         sqlx::query(

@@ -24,6 +24,8 @@ const LEASE: Duration = Duration::from_mins(1);
 const EXTEND: Duration = Duration::from_secs(15);
 /// The longest that a rehearsal may take.
 const LIMIT: Duration = Duration::from_mins(30);
+/// How long a rehearsal waits for a job of its environment: what it copies must not change meanwhile.
+const PUT_OFF: Duration = Duration::from_secs(15);
 /// How often a rehearsal is begun whose worker dies: it may be the reason.
 const ATTEMPTS: u32 = 3;
 
@@ -61,8 +63,13 @@ pub(super) async fn run(control: Control, worker: WorkerId, stop: CancellationTo
 }
 
 async fn carry_out(control: &Control, claimed: &ClaimedRehearsal, stop: &CancellationToken) -> Result<()> {
-    let environment = control.database().environment_by_id(claimed.environment).await?;
     let release = control.database().release_by_id(claimed.release).await?;
+    // Before anything is looked at: a job that is accepted from here on shows in the count.
+    let jobs = control.database().job_count(claimed.environment).await?;
+    let environment = control.database().environment_by_id(claimed.environment).await?;
+    if environment.active_job.is_some() {
+        return Ok(control.database().postpone_rehearsal(claimed, PUT_OFF).await?);
+    }
     let ended = if claimed.attempt > ATTEMPTS {
         remove_scratches(control, claimed, &environment).await;
         Ok((Vec::new(), Some(sentence!("{count} workers ended before it did", count = ATTEMPTS))))
@@ -87,6 +94,9 @@ async fn carry_out(control: &Control, claimed: &ClaimedRehearsal, stop: &Cancell
             (Vec::new(), Some(sentence!("it took longer than {minutes} minutes", minutes = LIMIT.as_secs() / 60)))
         }
     };
+    if control.database().job_count(claimed.environment).await? != jobs {
+        return Ok(control.database().postpone_rehearsal(claimed, PUT_OFF).await?);
+    }
     let state = if reason.is_some() { RehearsalState::Skipped } else { state_of(&stores) };
     let end = RehearsalEnd { state, reason: reason.as_ref(), stores: &stores };
     if control.database().end_rehearsal(claimed, &end).await? {

@@ -73,7 +73,7 @@ impl DataEngine {
             rows: 0,
             migrations: Vec::new(),
         };
-        if let Err(reason) = self.drop_scratches(rehearsal, 1).await {
+        if let Err(reason) = self.drop_scratches_of(rehearsal).await {
             return skipped(reason);
         }
         let prepared = match self.target() {
@@ -84,23 +84,18 @@ impl DataEngine {
             Ok(scratch) => self.try_on(scratch, rehearsal, migrations, applied, engine).await,
             Err(reason) => skipped(reason),
         };
-        if let Err(reason) = self.drop_scratches(rehearsal, 0).await {
+        if let Err(reason) = self.drop_scratches_of(rehearsal).await {
             tracing::warn!(store = %self.store, %reason, "a scratch database could not be removed");
         }
         outcome
     }
 
-    /// Removes what a rehearsal that nobody goes on with may have left. Can be repeated.
+    /// Removes what this attempt and those before it may have left. Can be repeated.
     ///
     /// # Errors
     /// Why something may still be there.
     pub async fn drop_scratches_of(&self, rehearsal: &Rehearsal) -> Result<(), Sentence> {
-        self.drop_scratches(rehearsal, 0).await
-    }
-
-    /// Those of all attempts but the `youngest` ones.
-    async fn drop_scratches(&self, rehearsal: &Rehearsal, youngest: u32) -> Result<(), Sentence> {
-        for attempt in 1..=rehearsal.attempt.saturating_sub(youngest) {
+        for attempt in 1..=rehearsal.attempt {
             let database = rehearsal.database(attempt);
             match self.target() {
                 DataTarget::MariaDb(target) => mariadb::drop_scratch(target, &database).await?,

@@ -116,3 +116,15 @@ async fn a_release_shows_what_its_newest_rehearsal_came_to_in_each_environment()
     let page = shop.database.rehearsals(shop.environment, Some(release), &cursor(None, 1)).await.unwrap();
     assert_eq!((page.items[0].id, page.next_cursor.is_some()), (newer, true));
 }
+
+#[tokio::test]
+async fn a_rehearsal_that_is_put_off_is_nobodys_until_then_and_counts_no_attempt() {
+    let shop = Shop::open().await;
+    request(&shop, "v1.0.0").await;
+    let claimed = claim(&shop).await.unwrap();
+    shop.database.postpone_rehearsal(&claimed, LEASE).await.unwrap();
+    assert_eq!(claim(&shop).await, None);
+    assert!(!shop.database.end_rehearsal(&claimed, &end(&[])).await.unwrap());
+    shop.execute("UPDATE rehearsals SET leased_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND").await;
+    assert_eq!(claim(&shop).await.unwrap(), claimed);
+}
