@@ -8,6 +8,7 @@ mod losses;
 mod mariadb;
 mod mariadb_corpus;
 mod mariadb_kill;
+mod mariadb_large;
 mod mariadb_rows;
 mod mariadb_types;
 mod mariadb_undo;

@@ -4,7 +4,9 @@ use backout_domain::deployment::SchemaMode;
 use backout_domain::environment::Engine;
 use backout_domain::finding::{Code, Severity};
 use backout_domain::ledger::Direction;
-use backout_domain::plan::{ContainerState, DiskAt, DroppedData, Facts, ImageState, Plan, Precondition, ScriptRefusal, build};
+use backout_domain::plan::{
+    ContainerState, DiskAt, DroppedData, Facts, ImageState, Plan, Precondition, ScriptRefusal, build,
+};
 use backout_domain::rehearsal::{Phase, Verdict};
 use sentence::Sentence;
 
