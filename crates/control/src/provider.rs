@@ -81,7 +81,8 @@ impl Provider for StoreProvider {
 
     async fn data_engine(&self, job: JobId, store: &str) -> Result<DataEngine, StepError> {
         let (environment, store) = self.data_store(job, store).await?;
-        self.control.targets().data_engine(environment.id, &store).await.map_err(from_target)
+        let engine = self.control.targets().data_engine(environment.id, &store).await.map_err(from_target)?;
+        Ok(engine.with_pace(environment.spec.preserved.rows_per_second))
     }
 
     async fn cache(&self, job: JobId, store: &str) -> Result<driver_redis::Target, StepError> {

@@ -58,6 +58,7 @@ pub struct Migrated {
 pub struct DataEngine {
     pub(crate) store: String,
     pub(crate) journal: Arc<dyn StatementJournal>,
+    pub(crate) pace: Option<u32>,
     target: DataTarget,
     ours: OurLedger,
 }
@@ -65,13 +66,19 @@ pub struct DataEngine {
 impl DataEngine {
     /// An engine for the data store named `store`.
     pub fn new(store: String, target: DataTarget, journal: Arc<dyn StatementJournal>) -> Self {
-        Self { store, journal, target, ours: OurLedger::default() }
+        Self { store, journal, pace: None, target, ours: OurLedger::default() }
     }
 
     /// The same engine, which knows what our ledger says of the data store.
     #[must_use]
     pub fn with_ledger(self, ours: OurLedger) -> Self {
         Self { ours, ..self }
+    }
+
+    /// The same engine, which copies at most so many rows a second while the application goes on writing.
+    #[must_use]
+    pub fn with_pace(self, rows_per_second: Option<u32>) -> Self {
+        Self { pace: rows_per_second, ..self }
     }
 
     /// Runs the migrations in the order given. Called again after an interruption it goes on where it

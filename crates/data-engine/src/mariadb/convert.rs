@@ -7,6 +7,7 @@ use driver_mariadb::{Column, ObjectRef, quote_identifier};
 use saga::{StatementKey, StepError};
 use sentence::{Sentence, sentence};
 
+use super::ahead::Copy;
 use super::copies::{Captured, numbered};
 use super::restore::FAITHFUL;
 use super::run::Plan;
@@ -75,10 +76,14 @@ impl Run {
             copy: copy.quoted(),
         };
         self.make_room(&trial, &before).await?;
-        let tables = [trial.table.clone(), trial.copy.clone(), trial.copies.copy().quoted(), self.markers()];
-        let lock = format!("LOCK TABLES {}", tables.map(|table| format!("{table} WRITE")).join(", "));
+        let converted: Vec<String> = trial.columns.iter().map(|(old, _)| old.name.clone()).collect();
+        let whole = Copy { table, from: &trial.table, into: &trial.copy, key: &trial.copies.key, columns: &converted };
+        self.copy_ahead(&whole).await?;
+        let tables = [&trial.table, &trial.copy, &trial.copies.copy().quoted(), &self.markers()];
+        let tables = tables.map(|table| format!("{table} WRITE")).join(", ");
+        let lock = format!("LOCK TABLES {tables}, {} AS k READ", trial.copy);
         self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
-        let converted = self.convert_locked(plan, unit, key, &trial).await;
+        let converted = self.convert_locked(plan, unit, key, &trial, &whole).await;
         // Where the connection is lost, so are its locks.
         let unlocked = self.execute("UNLOCK TABLES").await;
         let rows = converted?;
@@ -164,8 +169,11 @@ impl Run {
         unit: &Unit,
         key: &StatementKey,
         trial: &Trial<'_>,
+        whole: &Copy<'_>,
     ) -> Result<u64, StepError> {
-        self.execute(&trial.fill()).await?;
+        if self.catch_up(whole).await?.is_none() {
+            return Err(whole.differs(&plan.place(unit)));
+        }
         let change = trial.conversion.statement(&trial.copy);
         self.session.execute(&change).await.map_err(|error| refused(plan, unit, &error))?;
         if !self.ask(&trial.is_lost(), &[]).await?.is_empty() {
@@ -209,13 +217,6 @@ impl Conversion {
 }
 
 impl Trial<'_> {
-    /// Copies the key and the columns as they are.
-    fn fill(&self) -> String {
-        let names = self.copies.key.iter().chain(self.columns.iter().map(|(old, _)| &old.name));
-        let names = list(&names.cloned().collect::<Vec<_>>());
-        format!("{FAITHFUL} INSERT INTO {} ({names}) SELECT {names} FROM {}", self.copy, self.table)
-    }
-
     /// Finds a row whose key leads to no row any more.
     fn is_lost(&self) -> String {
         let first = self.key.first().map(|(_, new)| self.of_copy(new)).unwrap_or_default();

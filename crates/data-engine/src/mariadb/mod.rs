@@ -1,5 +1,6 @@
 //! Migrations on MariaDB.
 
+mod ahead;
 mod alter;
 mod capture;
 mod convert;

@@ -4,6 +4,7 @@ use driver_mariadb::{ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
 use sentence::{Sentence, sentence};
 
+use super::ahead::Copy;
 use super::preserve::Earlier;
 use super::run::Plan;
 use super::session::{Run, list, quoted};
@@ -41,19 +42,27 @@ impl Run {
         let keep_table = self.keep_name(plan, key, table);
         let (from, keep) = (quoted(&self.database, table), quoted(&keep_database, &keep_table));
         let all: Vec<String> = primary.iter().chain(candidates.iter().map(|one| &one.name)).cloned().collect();
-        // The columns are still there, so a copy that is found is an unfinished one. Asking costs less than a DROP.
+        // The columns are still there, so a copy that is found is one that was begun.
         let copy = ObjectRef::new(&keep_database, &keep_table);
-        if self.session.table_exists(copy).await.map_err(Error::from)? {
+        let present = self.session.columns(copy).await.map_err(Error::from)?;
+        let is_begun = present.iter().map(|column| &column.name).eq(&all);
+        if !is_begun && !present.is_empty() {
             self.execute_in_keep(&format!("DROP TABLE {keep}")).await?;
         }
-        self.execute_in_keep(&format!(
-            "CREATE TABLE {keep} (PRIMARY KEY ({})) ENGINE=InnoDB AS SELECT {} FROM {from} WHERE FALSE",
-            list(&primary),
-            list(&all)
-        ))
-        .await?;
+        if !is_begun {
+            self.execute_in_keep(&format!(
+                "CREATE TABLE {keep} (PRIMARY KEY ({})) ENGINE=InnoDB AS SELECT {} FROM {from} WHERE FALSE",
+                list(&primary),
+                list(&all)
+            ))
+            .await?;
+        }
         let copy = Keep { table, from: &from, into: &keep, in_database: &keep_database, in_table: &keep_table };
-        let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {} WRITE", self.markers());
+        // Of what was not in use it is seen once the table is locked whether it holds anything.
+        if candidates.iter().any(|one| one.earlier != Earlier::Untouched) {
+            self.copy_ahead(&copy.of(&primary, &all[primary.len()..])).await?;
+        }
+        let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {keep} AS k READ, {} WRITE", self.markers());
         self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
         let dropped = self.copy_and_drop(plan, unit, key, &copy, &primary, &candidates).await;
         // Where the connection is lost, so are its locks.
@@ -91,23 +100,8 @@ impl Run {
             self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
             return Ok(None);
         }
-        let all: Vec<&str> = primary.iter().chain(&lost).map(String::as_str).collect();
-        let columns = list(&all.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>());
-        // Values that the strict mode of today would refuse are copied as they are.
-        self.execute(&format!(
-            "SET STATEMENT sql_mode = 'NO_AUTO_VALUE_ON_ZERO' FOR INSERT INTO {} ({columns}) SELECT {columns} FROM {}",
-            kept.into, kept.from
-        ))
-        .await?;
-        let copy = self.session.checksum(kept.into, &all).await.map_err(Error::from)?;
-        if !self.is_copy(kept, primary, &lost, copy.rows).await? {
-            return Err(StepError::permanent(sentence!(
-                "{place}: the copy of columns {columns} of {table} differs from them, so they are not dropped",
-                place = plan.place(unit),
-                columns = lost.join(", "),
-                table = kept.table
-            )));
-        }
+        let copied = kept.of(primary, &lost);
+        let Some(copy) = self.catch_up(&copied).await? else { return Err(copied.differs(&plan.place(unit))) };
         let marker = self.preserved_marker(key);
         self.mark_anew(&marker, copy.rows, None).await?;
         if early {
@@ -134,34 +128,6 @@ impl Run {
         self.book.intent(key).await?;
         self.session.execute(&unit.text).await.map_err(|error| refused(plan, unit, &error))?;
         Ok(Some(copy.rows))
-    }
-
-    /// Whether the original has as many rows as the copy, and the copy each of them to the byte.
-    async fn is_copy(
-        &mut self,
-        kept: &Keep<'_>,
-        primary: &[String],
-        lost: &[String],
-        rows: u64,
-    ) -> Result<bool, StepError> {
-        // Tables that are locked by their names cannot be given others.
-        let pair = |name: &String| {
-            let name = quote_identifier(name);
-            (format!("{}.{name}", kept.from), format!("{}.{name}", kept.into))
-        };
-        let same = |(own, copy): (String, String)| format!("BINARY {own} <=> BINARY {copy}");
-        let on: Vec<String> = primary.iter().map(&pair).map(|(own, copy)| format!("{own} = {copy}")).collect();
-        let all: Vec<String> = primary.iter().chain(lost).map(|name| same(pair(name))).collect();
-        let sql = format!(
-            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM({}), 0) AS UNSIGNED) AS same FROM {} LEFT JOIN {} ON {}",
-            all.join(" AND "),
-            kept.from,
-            kept.into,
-            on.join(" AND ")
-        );
-        let answer = self.ask(&sql, &[]).await?;
-        let number = |name: &str| answer.first().and_then(|row| row.get(name)).and_then(serde_json::Value::as_u64);
-        Ok(number("n") == Some(rows) && number("same") == Some(rows))
     }
 
     /// Those of the columns that exist and can hold data of their own.
@@ -219,4 +185,11 @@ struct Keep<'a> {
     into: &'a str,
     in_database: &'a str,
     in_table: &'a str,
+}
+
+impl Keep<'_> {
+    /// The part of it that these columns are.
+    fn of<'a>(&'a self, key: &'a [String], columns: &'a [String]) -> Copy<'a> {
+        Copy { table: self.table, from: self.from, into: self.into, key, columns }
+    }
 }

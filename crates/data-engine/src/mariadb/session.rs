@@ -33,6 +33,8 @@ pub(crate) struct Run {
     pub(crate) database: String,
     /// Tables of which changed rows wait to come back, once that was asked.
     pub(super) waiting: Option<HashSet<String>>,
+    /// The most rows that are copied a second while the application writes.
+    pub(super) pace: Option<u32>,
     lock: String,
 }
 
@@ -49,7 +51,8 @@ impl Run {
         session.lock(&lock, MIGRATION_LOCK_WAIT).await.map_err(Error::from)?;
         cx.assert_held().await?;
         let book = Book::open(engine, cx).await?;
-        let mut run = Self { book, session, database: target.database().to_owned(), waiting: None, lock };
+        let mut run =
+            Self { book, session, database: target.database().to_owned(), waiting: None, pace: engine.pace, lock };
         run.create_markers().await?;
         Ok(run)
     }

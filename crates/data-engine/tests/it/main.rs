@@ -9,6 +9,7 @@ mod mariadb;
 mod mariadb_corpus;
 mod mariadb_deaths;
 mod mariadb_kill;
+mod mariadb_large;
 mod mariadb_rows;
 mod mariadb_types;
 mod mariadb_undo;
