@@ -183,6 +183,7 @@ impl Database {
             .await?
             .ok_or(Error::Missing("environment"))?;
         if let Some(holder) = active {
+            tx.rollback().await?;
             return Ok(DropDecided::Locked(JobId(holder)));
         }
         let row = sqlx::query(sqlx::AssertSqlSafe(format!(
@@ -194,6 +195,8 @@ impl Database {
         .await?;
         let kept = stored(&row.ok_or(Error::Missing("kept data"))?)?;
         if !new.from.contains(&kept.view.state) {
+            // Its row would be locked for a moment longer otherwise, and passed over by whoever claims.
+            tx.rollback().await?;
             return Ok(DropDecided::Not(kept.view.state));
         }
         sqlx::query(

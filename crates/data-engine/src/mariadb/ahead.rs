@@ -178,7 +178,7 @@ impl Copy<'_> {
         let all: Vec<String> = self.key.iter().chain(self.columns).map(|name| quote_identifier(name)).collect();
         let own = |name: &String| format!("{}.{name}", self.from);
         let differs: Vec<String> =
-            all.iter().map(|name| format!("NOT (BINARY {} <=> BINARY k.{name})", own(name))).collect();
+            all.iter().map(|name| format!("NOT ({})", same(&own(name), &format!("k.{name}")))).collect();
         let settings: Vec<String> = all.iter().map(|name| format!("{name} = VALUES({name})")).collect();
         format!(
             "{FAITHFUL} INSERT INTO {} ({}) SELECT {} FROM {} LEFT JOIN {} AS k ON {} WHERE k.{} IS NULL OR {} \
@@ -204,11 +204,11 @@ impl Copy<'_> {
 
     /// Counts the rows, and those of which there is a copy that is the same to the byte.
     fn compare(&self) -> String {
-        let same = |name: &String| {
+        let pair = |name: &String| {
             let name = quote_identifier(name);
-            format!("BINARY {}.{name} <=> BINARY {}.{name}", self.from, self.into)
+            same(&format!("{}.{name}", self.from), &format!("{}.{name}", self.into))
         };
-        let all: Vec<String> = self.key.iter().chain(self.columns).map(same).collect();
+        let all: Vec<String> = self.key.iter().chain(self.columns).map(pair).collect();
         format!(
             "SELECT COUNT(*) AS n, CAST(COALESCE(SUM({}), 0) AS UNSIGNED) AS same FROM {} LEFT JOIN {} ON {}",
             all.join(" AND "),
@@ -243,6 +243,12 @@ impl Copy<'_> {
 fn next_size(rows: u64, took: Duration) -> u64 {
     let fitting = u128::from(rows) * PIECE.as_micros() / took.as_micros().max(1);
     u64::try_from(fitting).unwrap_or(u64::MAX).min(rows * 2)
+}
+
+/// Whether two values are the same to the byte: what a collation takes for equal is not, and neither are two FLOATs that read
+/// alike.
+fn same(own: &str, copy: &str) -> String {
+    format!("({own} <=> {copy} AND BINARY {own} <=> BINARY {copy})")
 }
 
 fn number(answer: &[serde_json::Map<String, Value>], name: &str) -> Option<u64> {

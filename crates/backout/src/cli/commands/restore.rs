@@ -10,11 +10,10 @@ use crate::cli::failure::Failure;
 use crate::cli::watch::watch_and_tell;
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "way", args = ["into", "check"])]
 pub(crate) struct Restore {
     #[arg(value_name = "BACKUP")]
     backup: BackupId,
-    #[arg(long, value_name = "DATABASE")]
+    #[arg(long, value_name = "DATABASE", required_unless_present = "check", conflicts_with = "check")]
     into: Option<String>,
     #[arg(long)]
     check: bool,
