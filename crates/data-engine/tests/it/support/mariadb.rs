@@ -75,12 +75,14 @@ impl Base {
 }
 
 impl Drop for Base {
-    /// What `information_schema` has to go through for some questions is the whole server.
+    /// What `information_schema` has to go through for some questions is the whole server. No more than that: a connection that
+    /// died in an `ALTER` may have left a file there, and then the directory cannot go.
     fn drop(&mut self) {
         let name = self.target.database();
         for database in [name.to_owned(), format!("backout_keep_{name}")] {
-            let dropped = server().execute(&format!("DROP DATABASE IF EXISTS `{database}`"));
-            assert!(dropped.is_ok() || std::thread::panicking(), "{dropped:?}");
+            if let Err(error) = server().execute(&format!("DROP DATABASE IF EXISTS `{database}`")) {
+                eprintln!("{database} stays: {error:#}");
+            }
         }
     }
 }
