@@ -2,11 +2,12 @@
 //! written since.
 //!
 //! The copy is made in pieces by primary key, each a transaction of its own. Nothing relies on these pieces: with the table
-//! locked the copy is compared with it to the byte, whatever differs is copied again, and it is compared once more.
+//! locked the number of rows and a sum over their hashes are compared; where they differ, each row is compared to the byte
+//! and copied again where it differs, and number and sum are compared once more.
 
 use std::time::{Duration, Instant};
 
-use driver_mariadb::{Checksum, quote_identifier};
+use driver_mariadb::{Checksum, ObjectRef, quote_identifier};
 use saga::StepError;
 use sentence::{Sentence, sentence};
 use serde_json::{Value, json};
@@ -40,12 +41,12 @@ pub(super) struct Copy<'a> {
 }
 
 impl Run {
-    /// Copies a large table's rows without locking it. A copy that was begun is gone on with. Small tables are left to
-    /// [`Run::catch_up`].
-    pub(super) async fn copy_ahead(&mut self, copy: &Copy<'_>) -> Result<(), StepError> {
+    /// Copies a large table's rows without locking it, and says what the copy is. One that was begun is gone on with. Small
+    /// tables are left to [`Run::catch_up`].
+    pub(super) async fn copy_ahead(&mut self, copy: &Copy<'_>) -> Result<Option<Checksum>, StepError> {
         let (few, estimate) = self.size_of(copy).await?;
         if few < FEW {
-            return Ok(());
+            return Ok(None);
         }
         let from_end = copy.key.iter().map(|name| format!("{} DESC", quote_identifier(name))).collect::<Vec<_>>();
         // What is appended meanwhile is not run after.
@@ -79,7 +80,7 @@ impl Run {
                 self.book.cx.progress(news).await?;
             }
             if is_last {
-                return Ok(());
+                return self.sum_of(copy, copy.into).await.map(Some);
             }
             rows = next_size(rows, started.elapsed());
             self.keep_pace(copied, begun).await?;
@@ -87,26 +88,60 @@ impl Run {
     }
 
     /// With the table locked, and the copy too, also as `k`: brings the copy up to date and compares it; `None` where it is
-    /// not the same in the end.
-    pub(super) async fn catch_up(&mut self, copy: &Copy<'_>) -> Result<Option<Checksum>, StepError> {
-        let is_empty = self.ask(&format!("SELECT 1 AS one FROM {} LIMIT 1", copy.into), &[]).await?.is_empty();
-        if is_empty || !self.is_copy(copy).await? {
-            self.execute(&copy.renew()).await?;
-            self.execute(&copy.forget()).await?;
-            if !self.is_copy(copy).await? {
-                return Ok(None);
-            }
+    /// not the same in the end. `ahead` is what [`Run::copy_ahead`] said of the same columns.
+    pub(super) async fn catch_up(
+        &mut self,
+        copy: &Copy<'_>,
+        ahead: Option<Checksum>,
+    ) -> Result<Option<Checksum>, StepError> {
+        let own = self.sum_of(copy, copy.from).await?;
+        if ahead.as_ref() == Some(&own) {
+            return Ok(ahead);
         }
-        let all: Vec<&str> = copy.key.iter().chain(copy.columns).map(String::as_str).collect();
-        Ok(Some(self.session.checksum(copy.into, &all).await.map_err(Error::from)?))
+        self.execute(&copy.renew()).await?;
+        let mut copied = self.sum_of(copy, copy.into).await?;
+        // It has each of the rows now, and may have others.
+        if copied.rows != own.rows {
+            self.execute(&copy.forget()).await?;
+            copied = self.sum_of(copy, copy.into).await?;
+        }
+        Ok((copied == own).then_some(own))
     }
 
-    /// Whether both have as many rows, and the copy each of them to the byte.
-    async fn is_copy(&mut self, copy: &Copy<'_>) -> Result<bool, StepError> {
-        let count = format!("SELECT COUNT(*) AS n FROM {}", copy.into);
-        let rows = number(&self.ask(&count, &[]).await?, "n");
-        let answer = self.ask(&copy.compare(), &[]).await?;
-        Ok(rows.is_some() && number(&answer, "n") == rows && number(&answer, "same") == rows)
+    /// Number of rows of the table or its copy, and a sum over their hashes of 64 bits. It costs half of what
+    /// [`driver_mariadb::Session::checksum`] does, which counts while others wait.
+    async fn sum_of(&mut self, copy: &Copy<'_>, of: &str) -> Result<Checksum, StepError> {
+        let database = self.database.clone();
+        let present = self.session.columns(ObjectRef::new(&database, copy.table)).await.map_err(Error::from)?;
+        let is_float = |name: &String| {
+            let mut found = present.iter().filter(|column| column.name.eq_ignore_ascii_case(name));
+            found.any(|column| column.column_type.starts_with("float"))
+        };
+        let cells: Vec<String> = copy
+            .key
+            .iter()
+            .chain(copy.columns)
+            // As text a FLOAT has fewer digits than it has.
+            .map(|name| match (quote_identifier(name), is_float(name)) {
+                (name, true) => format!("CAST({name} AS DOUBLE)"),
+                (name, false) => name,
+            })
+            .collect();
+        let each = |part: fn(&String) -> String| cells.iter().map(part).collect::<Vec<_>>().join(", ");
+        // Backwards the same polynomial gives another hash. NULL has no length, and CONCAT_WS leaves it out.
+        let sql = format!(
+            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(CRC32(CONCAT_WS(',', {}, {})) * 4294967296 + \
+             CRC32(CONCAT_WS(',', {}))), 0) AS CHAR) AS sum FROM {of}",
+            each(|cell| format!("IFNULL(OCTET_LENGTH({cell}), 'NULL')")),
+            each(|cell| format!("CRC32({cell})")),
+            each(|cell| format!("CRC32(REVERSE(BINARY {cell}))"))
+        );
+        let answer = self.ask(&sql, &[]).await?;
+        let sum = answer.first().and_then(|row| row.get("sum")).and_then(Value::as_str).map(str::to_owned);
+        match (number(&answer, "n"), sum) {
+            (Some(rows), Some(sum)) => Ok(Checksum { rows, sum }),
+            _ => Err(StepError::permanent(sentence!("the server counted nothing"))),
+        }
     }
 
     /// How many rows there are, counted up to [`FEW`], and about how many.
@@ -177,8 +212,11 @@ impl Copy<'_> {
     fn renew(&self) -> String {
         let all: Vec<String> = self.key.iter().chain(self.columns).map(|name| quote_identifier(name)).collect();
         let own = |name: &String| format!("{}.{name}", self.from);
-        let differs: Vec<String> =
-            all.iter().map(|name| format!("NOT ({})", same(&own(name), &format!("k.{name}")))).collect();
+        // BINARY: what a collation takes for equal is not the same; and as text a FLOAT has fewer digits than it has.
+        let differs: Vec<String> = all
+            .iter()
+            .map(|name| format!("NOT ({0} <=> k.{name} AND BINARY {0} <=> BINARY k.{name})", own(name)))
+            .collect();
         let settings: Vec<String> = all.iter().map(|name| format!("{name} = VALUES({name})")).collect();
         format!(
             "{FAITHFUL} INSERT INTO {} ({}) SELECT {} FROM {} LEFT JOIN {} AS k ON {} WHERE k.{} IS NULL OR {} \
@@ -200,22 +238,6 @@ impl Copy<'_> {
         let (into, from) = (self.into, self.from);
         let first = quote_identifier(&self.key[0]);
         format!("DELETE {into} FROM {into} LEFT JOIN {from} ON {} WHERE {from}.{first} IS NULL", self.same_row(into))
-    }
-
-    /// Counts the rows, and those of which there is a copy that is the same to the byte.
-    fn compare(&self) -> String {
-        let pair = |name: &String| {
-            let name = quote_identifier(name);
-            same(&format!("{}.{name}", self.from), &format!("{}.{name}", self.into))
-        };
-        let all: Vec<String> = self.key.iter().chain(self.columns).map(pair).collect();
-        format!(
-            "SELECT COUNT(*) AS n, CAST(COALESCE(SUM({}), 0) AS UNSIGNED) AS same FROM {} LEFT JOIN {} ON {}",
-            all.join(" AND "),
-            self.from,
-            self.into,
-            self.same_row(self.into)
-        )
     }
 
     // Tables that are locked by their names cannot be given others.

@@ -3,7 +3,7 @@
 //! What becomes of the values is seen on a copy before the table itself is touched: the same change runs there, under the
 //! lock that keeps writers away, and whatever comes out differently is kept with its row's key.
 
-use driver_mariadb::{Column, ObjectRef, quote_identifier};
+use driver_mariadb::{Checksum, Column, ObjectRef, quote_identifier};
 use saga::{StatementKey, StepError};
 use sentence::{Sentence, sentence};
 
@@ -78,12 +78,12 @@ impl Run {
         self.make_room(&trial, &before).await?;
         let converted: Vec<String> = trial.columns.iter().map(|(old, _)| old.name.clone()).collect();
         let whole = Copy { table, from: &trial.table, into: &trial.copy, key: &trial.copies.key, columns: &converted };
-        self.copy_ahead(&whole).await?;
+        let ahead = self.copy_ahead(&whole).await?;
         let tables = [&trial.table, &trial.copy, &trial.copies.copy().quoted(), &self.markers()];
         let tables = tables.map(|table| format!("{table} WRITE")).join(", ");
         let lock = format!("LOCK TABLES {tables}, {} AS k READ", trial.copy);
         self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
-        let converted = self.convert_locked(plan, unit, key, &trial, &whole).await;
+        let converted = self.convert_locked(plan, unit, key, &trial, (&whole, ahead)).await;
         // Where the connection is lost, so are its locks.
         let unlocked = self.execute("UNLOCK TABLES").await;
         let rows = converted?;
@@ -169,9 +169,9 @@ impl Run {
         unit: &Unit,
         key: &StatementKey,
         trial: &Trial<'_>,
-        whole: &Copy<'_>,
+        (whole, ahead): (&Copy<'_>, Option<Checksum>),
     ) -> Result<u64, StepError> {
-        if self.catch_up(whole).await?.is_none() {
+        if self.catch_up(whole, ahead).await?.is_none() {
             return Err(whole.differs(&plan.place(unit)));
         }
         let change = trial.conversion.statement(&trial.copy);

@@ -1,6 +1,6 @@
 //! Puts columns aside before an `ALTER TABLE` drops them.
 
-use driver_mariadb::{ObjectRef, quote_identifier};
+use driver_mariadb::{Checksum, ObjectRef, quote_identifier};
 use saga::{Keeper, Preservation, StatementKey, StepError};
 use sentence::{Sentence, sentence};
 
@@ -59,12 +59,13 @@ impl Run {
         }
         let copy = Keep { table, from: &from, into: &keep, in_database: &keep_database, in_table: &keep_table };
         // Of what was not in use it is seen once the table is locked whether it holds anything.
+        let mut ahead = None;
         if candidates.iter().any(|one| one.earlier != Earlier::Untouched) {
-            self.copy_ahead(&copy.of(&primary, &all[primary.len()..])).await?;
+            ahead = self.copy_ahead(&copy.of(&primary, &all[primary.len()..])).await?;
         }
         let lock = format!("LOCK TABLES {from} WRITE, {keep} WRITE, {keep} AS k READ, {} WRITE", self.markers());
         self.execute_patiently(&lock).await.map_err(|error| refused(plan, unit, &error))?;
-        let dropped = self.copy_and_drop(plan, unit, key, &copy, &primary, &candidates).await;
+        let dropped = self.copy_and_drop(plan, unit, key, &copy, (&primary, &candidates), ahead).await;
         // Where the connection is lost, so are its locks.
         let unlocked = self.execute("UNLOCK TABLES").await;
         let rows = dropped?;
@@ -83,8 +84,8 @@ impl Run {
         unit: &Unit,
         key: &StatementKey,
         kept: &Keep<'_>,
-        primary: &[String],
-        candidates: &[Candidate],
+        (primary, candidates): (&[String], &[Candidate]),
+        ahead: Option<Checksum>,
     ) -> Result<Option<u64>, StepError> {
         // One that has been in use makes the copy of all of them the newest.
         let (mut lost, mut early) = (Vec::new(), true);
@@ -101,7 +102,9 @@ impl Run {
             return Ok(None);
         }
         let copied = kept.of(primary, &lost);
-        let Some(copy) = self.catch_up(&copied).await? else { return Err(copied.differs(&plan.place(unit))) };
+        let Some(copy) = self.catch_up(&copied, ahead.filter(|_| lost.len() == candidates.len())).await? else {
+            return Err(copied.differs(&plan.place(unit)));
+        };
         let marker = self.preserved_marker(key);
         self.mark_anew(&marker, copy.rows, None).await?;
         if early {
