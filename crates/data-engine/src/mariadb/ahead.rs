@@ -267,12 +267,6 @@ fn next_size(rows: u64, took: Duration) -> u64 {
     u64::try_from(fitting).unwrap_or(u64::MAX).min(rows * 2)
 }
 
-/// Whether two values are the same to the byte: what a collation takes for equal is not, and neither are two FLOATs that read
-/// alike.
-fn same(own: &str, copy: &str) -> String {
-    format!("({own} <=> {copy} AND BINARY {own} <=> BINARY {copy})")
-}
-
 fn number(answer: &[serde_json::Map<String, Value>], name: &str) -> Option<u64> {
     answer.first().and_then(|row| row.get(name)).and_then(Value::as_u64)
 }
