@@ -7,28 +7,6 @@ use super::desk::Desk;
 use crate::support::{Scene, shared_backout};
 
 #[tokio::test]
-async fn a_backup_on_demand_is_a_new_one_also_behind_the_maintenance_page() {
-    let backout = shared_backout().await;
-    let scene = Scene::on_v082(backout).await.unwrap();
-    let desk = Desk { backout, app: &scene.app };
-    let count = |list: serde_json::Value| list["items"].as_array().unwrap().len();
-
-    let before = count(desk.json(&["backups"], 0));
-    desk.says(&["backup", "--store", "main", "--reason", "before the sale"], 0, &["written and read back"]);
-    desk.says(&["maintenance", "on", "--yes", "--reason", "moving"], 0, &[]);
-    desk.says(&["backup"], 0, &["written and read back"]);
-    let list = desk.json(&["backups"], 0);
-    let stores: Vec<_> = list["items"].as_array().unwrap()[..3].iter().map(|item| item["store"].clone()).collect();
-    assert_eq!(count(list), before + 3, "one of main, then one of each");
-    assert_eq!(stores[2], "main");
-    assert!(stores[..2].contains(&"content".into()) && stores[..2].contains(&"main".into()), "{stores:?}");
-
-    desk.says(&["backup", "--store", "cache"], 64, &["'cache' is no database"]);
-    desk.says(&["maintenance", "off"], 0, &[]);
-    desk.says(&["status"], 0, &["v0.8.2"]);
-}
-
-#[tokio::test]
 async fn the_backups_that_changes_made_are_listed_with_the_age_of_the_newest() {
     let backout = shared_backout().await;
     let scene = Scene::on_v082(backout).await.unwrap();

@@ -4,8 +4,6 @@
 
 mod support;
 
-#[path = "plan/backups.rs"]
-mod backups;
 #[path = "plan/containers.rs"]
 mod containers;
 #[path = "plan/findings.rs"]

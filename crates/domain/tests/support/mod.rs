@@ -72,7 +72,6 @@ pub(crate) fn facts(from: Option<&str>, to: &str) -> Facts {
         target,
         settings_revision: 1,
         gateway: None,
-        backups_of: Vec::new(),
         maintenance: None,
         disks: DiskFacts::default(),
         durations: BTreeMap::new(),

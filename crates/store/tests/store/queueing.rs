@@ -80,7 +80,7 @@ async fn a_plan_from_something_else_than_what_runs_is_refused() {
 }
 
 #[tokio::test]
-async fn while_a_person_keeps_the_maintenance_page_on_only_its_end_and_backups_are_accepted() {
+async fn while_a_person_keeps_the_maintenance_page_on_only_its_end_is_accepted() {
     let shop = Shop::open().await;
     let ask = async |kind| {
         let plan = shop.plan(kind, "v1.0.0", two_steps()).await;
@@ -98,11 +98,6 @@ async fn while_a_person_keeps_the_maintenance_page_on_only_its_end_and_backups_a
     for kind in [DeploymentKind::Deploy, DeploymentKind::Rollback, DeploymentKind::MaintenanceOn] {
         assert_eq!(ask(kind).await, Enqueue::Closed, "{kind:?}");
     }
-    assert_eq!(ask(DeploymentKind::Backup).await, Enqueue::Accepted);
-    shop.finish(&shop.claim().await).await;
-    let backed_up = shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
-    assert_eq!((backed_up.maintenance_job, backed_up.current), (closed.maintenance_job, Some(before)));
-
     assert_eq!(ask(DeploymentKind::MaintenanceOff).await, Enqueue::Accepted);
     shop.finish(&shop.claim().await).await;
     let open = shop.database.environment(APPLICATION, ENVIRONMENT).await.unwrap();
