@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use sentence::{Sentence, sentence};
 
 use crate::cursor::{Lexeme, lexemes};
+use crate::token::Kind;
 
 /// Words with which a statement, or the body of a routine, can do something outside of its database, or anything at all.
-const REACHING: [&str; 12] = [
+const REACHING: [&str; 13] = [
     "DUMPFILE",
     "EVENT",
     "GLOBAL",
@@ -19,6 +20,8 @@ const REACHING: [&str; 12] = [
     "PREPARE",
     "REVOKE",
     "SHUTDOWN",
+    // What follows would be read otherwise than here.
+    "SQL_MODE",
     "UNINSTALL",
 ];
 /// Storage engines whose tables hold their rows themselves.
@@ -35,7 +38,9 @@ pub fn reaches_out(statement: &str, databases: &BTreeSet<String>) -> Option<Sent
     };
     for (at, lexeme) in found.iter().enumerate() {
         let next = |ahead: usize| found.get(at + ahead);
-        if let Some(name) = lexeme.identifier()
+        // Where double quotes are for names, they are in front of a dot too.
+        let quoted = (lexeme.kind == Kind::Text).then(|| lexeme.text.trim_matches(['"', '\'']).to_owned());
+        if let Some(name) = lexeme.identifier().or(quoted)
             && next(1).is_some_and(|next| next.is_symbol("."))
             && databases.iter().any(|database| database.eq_ignore_ascii_case(&name))
         {
@@ -85,6 +90,8 @@ mod tests {
         assert_eq!(reason("UPDATE users u SET u.name = 'shop.x' -- shop.y"), None);
         assert_eq!(reason("DELETE FROM Shop . users"), Some("it names database Shop".into()));
         assert_eq!(reason("CREATE VIEW v AS SELECT 1 FROM `shop`.`users`"), Some("it names database shop".into()));
+        assert_eq!(reason("DELETE FROM \"shop\".\"users\""), Some("it names database shop".into()));
+        assert_eq!(reason("SET sql_mode = 'ANSI_QUOTES'"), Some("it says SQL_MODE".into()));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::examine::sql::{Treatment, Unit, units};
 
 /// "Not supported" for this `ALGORITHM`, without and with a reason.
 const OTHER_ALGORITHM: [u16; 2] = [1845, 1846];
+/// Modes in which quotes or backslashes mean something else.
+const READS_OTHERWISE: [&str; 3] = ["ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ORACLE"];
 /// Access denied: to a database, for a user, to a table, for lack of a privilege.
 const DENIED: [u16; 4] = [1044, 1045, 1142, 1227];
 /// From the one that has least to do.
@@ -47,6 +49,7 @@ pub(super) async fn prepare(
         .filter(|name| *name != database)
         .collect();
     let scripts = statements(migrations, &others)?;
+    assert_ordinary(&mut source).await?;
     let definitions = source.definitions(target.database()).await.map_err(|error| error.sentence())?;
     assert_own(&definitions, &others)?;
     let mut making = Making { source, target: target.sibling(&database), definitions, database };
@@ -105,13 +108,9 @@ fn statements(
             // What cannot be split fails when it is run, and is told then.
             let Some(Ok(found)) = text.map(units) else { continue };
             for unit in &found {
-                let why = match &unit.treatment {
-                    Treatment::Unknown(why) => Some(why.clone()),
-                    _ => reaches_out(&unit.text, others),
-                };
-                if let Some(why) = why {
+                if let Some(why) = why_not(unit, others) {
                     return Err(sentence!(
-                        "migration {version} ({direction}), line {line} could reach beyond a scratch database: {why}",
+                        "migration {version} ({direction}), line {line} is not tried on a scratch database: {why}",
                         version,
                         direction = direction.as_str(),
                         line = unit.line,
@@ -125,6 +124,63 @@ fn statements(
     Ok(all)
 }
 
+fn reads_otherwise(sql_mode: &str) -> Option<&str> {
+    sql_mode.split(',').find(|mode| READS_OTHERWISE.contains(mode))
+}
+
+/// Fails where the server reads texts otherwise than our splitter does: what a statement names could not be told.
+async fn assert_ordinary(session: &mut Session) -> Result<(), Sentence> {
+    let modes = session.query_json("SELECT @@GLOBAL.sql_mode AS modes", &[]).await.map_err(|error| error.sentence())?;
+    let modes = modes.first().and_then(|row| row.get("modes")).and_then(serde_json::Value::as_str).unwrap_or_default();
+    match reads_otherwise(modes) {
+        Some(mode) => {
+            Err(sentence!("the server's sql_mode has {mode}: what statements name cannot be told for certain", mode))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Why a statement is not tried: it would be refused in earnest, or nobody can tell that it stays within its session's
+/// database.
+fn why_not(unit: &Unit, others: &BTreeSet<String>) -> Option<Sentence> {
+    match &unit.treatment {
+        Treatment::Unknown(why) => Some(why.clone()),
+        Treatment::Refuse { reason, .. } => Some(reason.clone()),
+        _ if !is_confined(&unit.effect) => {
+            Some(sentence!("it is about more than tables, views, triggers and routines"))
+        }
+        _ => reaches_out(&unit.text, others),
+    }
+}
+
+/// Whether such a statement works on the session's own database, as long as it names no other. A list of what may be tried: of
+/// what is not in it nothing is known.
+fn is_confined(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::AlterTable { .. }
+            | Effect::CreateTable { .. }
+            | Effect::DropTable { .. }
+            | Effect::RenameTable { .. }
+            | Effect::CreateIndex { .. }
+            | Effect::DropIndex { .. }
+            | Effect::CreateView { .. }
+            | Effect::DropView { .. }
+            | Effect::CreateTrigger { .. }
+            | Effect::DropTrigger { .. }
+            | Effect::CreateRoutine { .. }
+            | Effect::DropRoutine { .. }
+            | Effect::Insert { .. }
+            | Effect::Update { .. }
+            | Effect::Delete { .. }
+            | Effect::Replace { .. }
+            | Effect::Truncate { .. }
+            | Effect::Select
+            | Effect::Show
+            | Effect::Set
+    )
+}
+
 /// Fails where something of the database could reach beyond a copy of it. Events would run there.
 fn assert_own(definitions: &Definitions, others: &BTreeSet<String>) -> Result<(), Sentence> {
     if let Some(event) = definitions.events.first() {
@@ -132,6 +188,16 @@ fn assert_own(definitions: &Definitions, others: &BTreeSet<String>) -> Result<()
     }
     let tables = definitions.tables.iter().map(|table| (&table.name, &table.create));
     let programs = definitions.routines.iter().chain(&definitions.views).chain(&definitions.triggers);
+    for program in programs.clone() {
+        if let Some(mode) = program.sql_mode.as_deref().and_then(reads_otherwise) {
+            let name = &program.name;
+            return Err(sentence!(
+                "{name} was made with sql_mode {mode}: what it names cannot be told for certain",
+                name,
+                mode
+            ));
+        }
+    }
     for (name, create) in tables.chain(programs.map(|program| (&program.name, &program.create))) {
         if let Some(why) = reaches_out(&without_definer(create), others) {
             return Err(sentence!("a copy of {name} could reach beyond a scratch database: {why}", name, why));

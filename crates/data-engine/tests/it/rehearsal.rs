@@ -117,6 +117,7 @@ async fn a_script_that_could_reach_beyond_is_not_tried() {
     for up in [
         format!("DELETE FROM {own}.orders"),
         "CALL anything()".to_owned(),
+        format!("CREATE DATABASE {own}_beside"),
         "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SET @a = 1".to_owned(),
     ] {
         let told = try_on(&base, &[scripts("001", &up, "SELECT 1")], false).await;
@@ -127,6 +128,22 @@ async fn a_script_that_could_reach_beyond_is_not_tried() {
     let Verdict::Skipped { reason } = told.verdict else { panic!("{:?}", told.verdict) };
     assert!(reason.to_string().contains("reaching"), "{reason}");
     assert_eq!(base.rows("SELECT COUNT(*) FROM orders").await, ["50"]);
+}
+
+#[tokio::test]
+async fn what_is_refused_in_earnest_is_not_run_on_the_way_to_that_answer_either() {
+    let base = shop().await;
+    let own = base.target.database().to_owned();
+    for up in [
+        format!("USE {own}; DROP TABLE orders"),
+        format!("DROP DATABASE {own}"),
+        format!("CREATE OR REPLACE DATABASE {own}"),
+        format!("LOCK TABLES orders WRITE; DELETE FROM {own}.orders"),
+    ] {
+        let told = try_on(&base, &[scripts("001", &up, "SELECT 1")], false).await;
+        let Verdict::Skipped { .. } = told.verdict else { panic!("{up}: {:?}", told.verdict) };
+        assert_eq!(base.rows("SELECT COUNT(*) FROM orders").await, ["50"], "{up}");
+    }
 }
 
 #[tokio::test]
@@ -179,4 +196,36 @@ async fn mongodb_migrations_are_tried_on_a_copy() {
     let told = base.jobs.engine.rehearse(&rehearsal(10), &[bad], false).await;
     let Verdict::Failed { phase: Phase::Down, .. } = told.verdict else { panic!("{:?}", told.verdict) };
     assert_eq!(base.jobs.engine.fingerprint().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_mongodb_script_does_nothing_to_a_database_that_it_names() {
+    let base = mongodb::Base::new().await;
+    base.insert("articles", serde_json::json!([{ "_id": 1 }])).await;
+    let own = base.target.database();
+    for up in [
+        format!("db.getSiblingDB('{own}').articles.drop()"),
+        format!("db.adminCommand({{ renameCollection: '{own}.articles', to: '{own}.gone' }})"),
+        format!("use {own};\ndb.articles.deleteMany({{}});"),
+        // Its course depends on an answer, so that nobody has looked at its operations beforehand.
+        format!("if (db.articles.countDocuments({{}}) >= 0) {{ db.getSiblingDB('{own}').articles.drop() }}"),
+        format!(
+            "if (db.articles.countDocuments({{}}) >= 0) {{ db.adminCommand({{ renameCollection: '{own}.articles', to: '{own}.gone' }}) }}"
+        ),
+    ] {
+        let told = base.jobs.engine.rehearse(&rehearsal(10), &[scripts("001", &up, "print(1)")], false).await;
+        assert_ne!(told.verdict, Verdict::Passed, "{up}");
+        assert_eq!(base.documents("articles").await.len(), 1, "{up}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_whose_routines_are_read_otherwise_is_not_copied() {
+    let base = shop().await;
+    let mut session = base.session().await;
+    session.execute("SET sql_mode = 'NO_BACKSLASH_ESCAPES'").await.unwrap();
+    session.execute("CREATE FUNCTION once() RETURNS INT DETERMINISTIC RETURN 1").await.unwrap();
+    let told = try_on(&base, &[scripts("001", "SELECT 1", "SELECT 1")], false).await;
+    let Verdict::Skipped { reason } = told.verdict else { panic!("{:?}", told.verdict) };
+    assert!(reason.to_string().contains("NO_BACKSLASH_ESCAPES"), "{reason}");
 }
