@@ -1,6 +1,7 @@
 //! Backups of data stores.
 
 use chrono::{DateTime, Utc};
+use data_engine::SCRATCH_PREFIX;
 use domain::deployment::DeploymentKind;
 use domain::environment::{DataStore, Engine, EnvironmentSpec, FieldError};
 use domain::ids::BackupId;
@@ -80,8 +81,7 @@ impl Control {
             return Err(Error::new(ProblemType::JobState, detail).with_command("backout env set"));
         };
         let database = match &request.into {
-            // As long as the names of other scratch databases, and not one of theirs.
-            None => format!("backout_scratch_{}", id.0.simple()),
+            None => format!("{SCRATCH_PREFIX}{}", id.0.simple()),
             Some(into) => own_name(into, &stored.spec)?,
         };
         let Some(current) = self.require_current(&stored, None).await? else {

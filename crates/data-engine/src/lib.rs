@@ -27,4 +27,7 @@ pub use losses::Loss;
 pub use preserved::{Cell, KeptRows};
 pub use rehearsal::Rehearsal;
 pub use restore::{Restoration, RestoreReport};
+/// How the names of databases begin that are made to try something on, and removed again.
+pub const SCRATCH_PREFIX: &str = driver_mongodb::SCRATCH_PREFIX;
+
 pub use space::{Space, available_bytes};

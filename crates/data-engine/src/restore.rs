@@ -12,6 +12,7 @@ use sentence::{Sentence, sentence};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::SCRATCH_PREFIX;
 use crate::engine::{DataEngine, DataTarget};
 use crate::error::{Error, Result};
 
@@ -20,8 +21,6 @@ const LIMIT: Duration = Duration::from_hours(6);
 const SHORT: Duration = Duration::from_secs(30);
 /// The table or collection that says whose restore this is, and whether it has ended.
 const MARKER: &str = "backout_restored";
-/// How databases begin that a restore makes only to see that it can.
-const SCRATCH: &str = driver_mongodb::SCRATCH_PREFIX;
 
 /// A backup that was read back into a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +40,7 @@ pub struct Restoration<'a> {
     pub path: &'a Path,
     /// Its SHA-256, in hexadecimal.
     pub sha256: &'a str,
-    /// The database, which must not be there.
+    /// The database, which must not be there, or be empty.
     pub database: &'a str,
     /// Who restores: what is found under this name is an attempt of the same.
     pub owner: &'a str,
@@ -63,11 +62,11 @@ impl DataEngine {
     /// Removes what an unfinished [`DataEngine::restore_beside`] has left, or a database that it made only to see that it can.
     /// Can be repeated; somebody else's database is left alone.
     pub async fn drop_restored(&self, database: &str, owner: &str) -> Result<()> {
-        let is_scratch = database.starts_with(SCRATCH);
         match self.target() {
             DataTarget::MariaDb(target) => {
                 let mut session = target.connect(&SessionOptions::default()).await?;
-                if is_scratch || found_in_mariadb(&mut session, database).await? == Found::Unfinished(owner.to_owned())
+                if is_scratch(database)
+                    || found_in_mariadb(&mut session, database).await? == Found::Unfinished(owner.to_owned())
                 {
                     drop_mariadb(target, &mut session, database).await?;
                 }
@@ -75,7 +74,7 @@ impl DataEngine {
             }
             DataTarget::MongoDb(target) => {
                 let other = target.sibling(database);
-                if is_scratch || found_in_mongodb(&other).await? == Found::Unfinished(owner.to_owned()) {
+                if is_scratch(database) || found_in_mongodb(&other).await? == Found::Unfinished(owner.to_owned()) {
                     other.run(&json!({ "dropDatabase": 1 }), None, None, SHORT).await?;
                 }
             }
@@ -84,9 +83,15 @@ impl DataEngine {
     }
 }
 
+/// Whether a restore makes the database only to see that it can.
+fn is_scratch(database: &str) -> bool {
+    database.starts_with(SCRATCH_PREFIX)
+}
+
 /// What is there under a database's name.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
+    /// No database, or one with nothing in it.
     Nothing,
     /// A restore that has not ended, and whose.
     Unfinished(String),
@@ -105,12 +110,14 @@ impl Found {
         }
     }
 
-    /// Whether the restore has ended already; an error where what is there is not its own.
+    /// Whether the restore has ended already; an error where what is there is not its own. What another check has left under a
+    /// scratch database's name is nobody's.
     fn is_done(&self, restoration: &Restoration<'_>) -> Result<bool> {
         match self {
             Self::Nothing => Ok(false),
-            Self::Unfinished(owner) if owner == restoration.owner => Ok(false),
             Self::Finished(owner) if owner == restoration.owner => Ok(true),
+            Self::Unfinished(owner) if owner == restoration.owner => Ok(false),
+            _ if is_scratch(restoration.database) => Ok(false),
             _ => Err(Error::Occupied(restoration.database.to_owned())),
         }
     }
@@ -122,7 +129,13 @@ async fn found_in_mariadb(session: &mut driver_mariadb::Session, database: &str)
     }
     let marker = driver_mariadb::ObjectRef::new(database, MARKER);
     if !session.table_exists(marker).await? {
-        return Ok(Found::Occupied);
+        // One without anything in it may be what a worker left that died before it could mark it; nothing is lost either way.
+        let sql = "SELECT (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?) \
+                   + (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?) \
+                   + (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ?) AS n";
+        let objects = session.query_json(sql, &[json!(database), json!(database), json!(database)]).await?;
+        let is_empty = objects.first().and_then(|row| row.get("n")).and_then(Value::as_u64) == Some(0);
+        return Ok(if is_empty { Found::Nothing } else { Found::Occupied });
     }
     let rows = session.query_json(&format!("SELECT owner, done FROM {}", marker.quoted()), &[]).await?;
     let cell = |name: &str| rows.first().and_then(|row| row.get(name));
@@ -157,7 +170,7 @@ async fn into_mariadb(target: &driver_mariadb::Target, restoration: &Restoration
     if found != Found::Nothing {
         drop_mariadb(target, &mut session, database).await?;
     }
-    session.execute(&format!("CREATE DATABASE {}", quote_identifier(database))).await?;
+    session.execute(&format!("CREATE DATABASE IF NOT EXISTS {}", quote_identifier(database))).await?;
     // With its row in one statement: there is no moment in which the marker does not say whose it is.
     let owner = restoration.owner.replace(['\'', '\\'], "");
     session.execute(&format!("CREATE TABLE {marker} ENGINE=InnoDB AS SELECT '{owner}' AS owner, 0 AS done")).await?;

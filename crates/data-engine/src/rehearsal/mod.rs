@@ -53,7 +53,7 @@ struct Scratch {
 impl Rehearsal {
     /// The scratch database of an attempt. 48 characters, so that a prefix of ours still fits in front.
     fn database(&self, attempt: u32) -> String {
-        format!("{}{:.29}{attempt:03}", driver_mongodb::SCRATCH_PREFIX, self.id.0.simple().to_string())
+        format!("{}{:.29}{attempt:03}", crate::SCRATCH_PREFIX, self.id.0.simple().to_string())
     }
 }
 

@@ -62,10 +62,21 @@ async fn an_attempt_that_was_interrupted_begins_anew_for_its_own_step_alone() {
 }
 
 #[tokio::test]
+async fn a_worker_that_died_before_it_could_mark_its_database_is_in_nobodys_way() {
+    let (base, _folder, backup) = shop().await;
+    let into = unique_name("restored");
+    base.execute(&format!("CREATE DATABASE `{into}`")).await;
+    let report = base.jobs.engine.restore_beside(&of(&backup, &into, "job/1")).await.unwrap();
+    assert_eq!(report.rows, 2);
+    server().execute(&format!("DROP DATABASE `{into}`")).unwrap();
+}
+
+#[tokio::test]
 async fn somebody_elses_database_is_left_alone() {
     let (base, _folder, backup) = shop().await;
     let into = unique_name("theirs");
     base.execute(&format!("CREATE DATABASE `{into}`")).await;
+    base.execute(&format!("CREATE FUNCTION `{into}`.theirs() RETURNS INT DETERMINISTIC RETURN 1")).await;
     let refused = base.jobs.engine.restore_beside(&of(&backup, &into, "job/1")).await;
     assert!(matches!(refused, Err(Error::Occupied(_))), "{refused:?}");
     base.jobs.engine.drop_restored(&into, "job/1").await.unwrap();
@@ -85,4 +96,17 @@ async fn documents_are_restored_beside_their_own() {
     assert_eq!(again, report);
     let other = base.jobs.engine.restore_beside(&of(&backup, &into, "job/2")).await;
     assert!(matches!(other, Err(Error::Occupied(_))), "{other:?}");
+}
+
+#[tokio::test]
+async fn what_another_check_has_left_is_in_nobodys_way() {
+    let (base, _folder, backup) = shop().await;
+    let scratch = format!("backout_scratch_{}", unique_name("check"));
+    base.execute(&format!("CREATE DATABASE `{scratch}`")).await;
+    base.execute(&format!("CREATE TABLE `{scratch}`.backout_restored AS SELECT 'job/1' AS owner, 0 AS done")).await;
+    let report = base.jobs.engine.restore_beside(&of(&backup, &scratch, "job/2")).await.unwrap();
+    assert_eq!(report.rows, 2);
+    base.jobs.engine.drop_restored(&scratch, "job/2").await.unwrap();
+    let left = format!("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{scratch}'");
+    assert_eq!(base.rows(&left).await, ["0"]);
 }

@@ -154,7 +154,7 @@ pub enum StepSpec {
         path: String,
         /// SHA-256 of the file.
         sha256: String,
-        /// The database, which must not be there before.
+        /// The database, which must not be there before, or be empty.
         database: String,
         /// Whether it goes again: only whether it can be restored is of interest.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]

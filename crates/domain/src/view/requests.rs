@@ -106,7 +106,7 @@ pub struct BackupRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RestoreRequest {
-    /// The database, on the data store's server, which must not be there; absent: a scratch database, which goes again once the
+    /// The database, on the data store's server, which must not be there, or be empty; absent: a scratch database, which goes again once the
     /// backup was seen to be whole.
     pub into: Option<String>,
     /// Why.

@@ -2,7 +2,9 @@
 
 use backout_domain::deployment::DeploymentKind;
 use backout_domain::finding::Code;
-use backout_domain::plan::{Facts, Plan, build};
+use backout_domain::ids::JobId;
+use backout_domain::plan::{Facts, MaintenanceFacts, Plan, build};
+use uuid::Uuid;
 
 use crate::support::{applied, blockers, facts, finding, versions};
 
@@ -47,6 +49,15 @@ fn migrations_are_applied_up_to_the_one_that_is_named() {
     assert!(plan.is_runnable(), "{:?}", plan.findings);
     assert_eq!(versions(&plan, "main", false).last().map(String::as_str), Some("20250108001"));
     assert!(!names(&plan).contains(&"verify"), "nothing runs");
+}
+
+#[test]
+fn behind_a_page_that_a_person_keeps_on_nothing_is_verified() {
+    let mut facts = ahead(Some("v0.8.0"), "v0.8.1");
+    facts.maintenance = Some(MaintenanceFacts { job: JobId(Uuid::from_u128(1)), steps: Vec::new() });
+    let plan = build(&facts);
+    assert!(plan.is_runnable(), "{:?}", plan.findings);
+    assert!(!names(&plan).contains(&"verify"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `backout rehearse`: tries a release's migrations on a scratch database, and tells what came of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use client::PageRequest;
@@ -15,6 +15,9 @@ use crate::cli::output;
 
 /// How often it is asked for its state. Rehearsals have no stream of events: nobody waits for them in an emergency.
 const ASK: Duration = Duration::from_millis(500);
+
+/// The longest that is waited; whoever waits longer looks with `--list`. One rehearsal may take half an hour.
+const LONGEST: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct Rehearse {
@@ -43,7 +46,9 @@ impl Rehearse {
         }
         let request = RehearsalRequest { release: self.version.unwrap_or_default() };
         let mut view = context.client.request_rehearsal(&place.app, &place.env, &request).await?;
-        while !self.no_wait && matches!(view.state, RehearsalState::Queued | RehearsalState::Running) {
+        let begun = Instant::now();
+        let waits = || !self.no_wait && begun.elapsed() < LONGEST;
+        while waits() && matches!(view.state, RehearsalState::Queued | RehearsalState::Running) {
             tokio::time::sleep(ASK).await;
             view = context.client.get_rehearsal(&place.app, &place.env, view.id).await?;
         }
